@@ -1,0 +1,67 @@
+public import ClusterPrimitives
+
+/// A node's hybrid logical clock.
+///
+/// It never goes back, also over a restart: a reading never exceeds `bound`, which the owner
+/// keeps on disk ahead of it, and a restarted node begins at the bound it finds there.
+/// The 500 ms limit applies where a foreign timestamp enters; stored data never moves the clock.
+public struct HybridClock: Sendable {
+    /// How far ahead of this node's wall clock a foreign timestamp may lie: 500 ms. More lets a
+    /// wrong clock push all others; less refuses messages of nodes whose clocks are fine.
+    public static let maximumOffset: Duration = .milliseconds(500)
+    /// How far ahead of the clock the bound on disk is kept: 3 s. More makes a restarted node
+    /// start further in the future; less writes it more often.
+    public static let reserve: Duration = .seconds(3)
+
+    /// The latest reading or absorbed timestamp.
+    public private(set) var latest: HybridTimestamp
+    /// What is on disk: no reading goes above it.
+    public private(set) var bound: HybridTimestamp
+
+    /// A clock that continues from the bound found on disk, `zero` on a new node.
+    public init(bound: HybridTimestamp) {
+        latest = bound
+        self.bound = bound
+    }
+
+    /// The bound that must be on disk before the clock can be read up to it; nil when the one
+    /// there is far enough ahead.
+    public func boundToPersist(at wall: WallClockTime) -> HybridTimestamp? {
+        let reserve = UInt64(Self.reserve.wholeMilliseconds)
+        let base = max(latest, HybridTimestamp(wall: wall))
+        guard base.advanced(byMilliseconds: reserve / 2) > bound else { return nil }
+        return base.advanced(byMilliseconds: reserve)
+    }
+
+    /// Notes that `bound` is on disk.
+    public mutating func boundPersisted(_ bound: HybridTimestamp) {
+        self.bound = max(self.bound, bound)
+    }
+
+    /// A new timestamp, above all that came before; nil when the bound on disk is reached.
+    public mutating func now(at wall: WallClockTime) -> HybridTimestamp? {
+        let reading = max(HybridTimestamp(wall: wall), latest.next)
+        guard reading <= bound else { return nil }
+        latest = reading
+        return reading
+    }
+
+    /// Whether a foreign timestamp lies too far ahead of this node's wall clock to be believed.
+    public static func isBeyondOffset(_ timestamp: HybridTimestamp, at wall: WallClockTime) -> Bool
+    {
+        timestamp
+            > HybridTimestamp(wall: wall)
+            .advanced(byMilliseconds: UInt64(maximumOffset.wholeMilliseconds))
+    }
+
+    /// Takes in the timestamp that a message carries; one beyond the offset is left out.
+    ///
+    /// - Returns: whether it was believed.
+    @discardableResult
+    public mutating func merge(_ timestamp: HybridTimestamp, at wall: WallClockTime) -> Bool {
+        guard timestamp > latest else { return true }
+        guard !Self.isBeyondOffset(timestamp, at: wall) else { return false }
+        latest = timestamp
+        return true
+    }
+}

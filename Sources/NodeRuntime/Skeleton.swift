@@ -1,0 +1,6 @@
+import NIOPosix
+import NIOCore
+import Logging
+import ServiceLifecycle
+import UnixSignals
+import Yams
