@@ -92,7 +92,7 @@ let package = Package(
         ),
         module(
             "ClientProtocol",
-            ["ByteCoding", "ClusterPrimitives", "Partitioning", "Causality"]
+            ["ByteCoding", "ClusterPrimitives", "Causality"]
         ),
         module(
             "PeerProtocol",
@@ -147,7 +147,8 @@ let package = Package(
             name: "starling",
             dependencies: [
                 "ByteCoding", "ClusterPrimitives", "FileSystems", "Partitioning", "Causality",
-                "ClientProtocol", "MutualTLS", "NodeRuntime", "StarlingClient", "Simulation",
+                "Replication", "ClientProtocol", "MutualTLS", "NodeRuntime", "StarlingClient",
+                "Simulation",
                 argumentParser, logging, histogram, yams, nioCore, nioPosix,
             ],
             swiftSettings: settings

@@ -1,0 +1,282 @@
+package import ByteCoding
+package import Causality
+package import ClusterPrimitives
+
+/// One value of a key.
+///
+///     value := version (12 bytes), expiry: uint64 ms since 1970 (0 = never), bytes
+package struct VersionedValue: Equatable, Sendable {
+    /// When and by whom it was written.
+    package var version: Version
+    /// When it expires; nil for never.
+    package var expiry: WallClockTime?
+    /// The value itself.
+    package var bytes: [UInt8]
+
+    /// A value with its version.
+    package init(version: Version, expiry: WallClockTime?, bytes: [UInt8]) {
+        self.version = version
+        self.expiry = expiry
+        self.bytes = bytes
+    }
+}
+
+/// The answer to a `get`: no value where the key is absent.
+///
+///     value := count: uint32, values, context: bytes, level: uint8, coordinator: uint16,
+///              required: uint8, responded: uint8, repaired: uint8, trace
+package struct ValueResponse: Equatable, Sendable {
+    /// The values; more than one only where siblings are kept.
+    package var values: [VersionedValue]
+    /// What the reader has now seen; opaque.
+    package var context: [UInt8]
+    /// The level at which it was read; nil for a node's own copy.
+    package var level: ConsistencyLevel?
+    /// The node that coordinated.
+    package var coordinator: NodeID
+    /// How many replicas had to answer.
+    package var required: UInt8
+    /// How many had answered.
+    package var responded: UInt8
+    /// How many replicas were behind and have been repaired.
+    package var repaired: UInt8
+    /// What happened, where it was asked for.
+    package var trace: [TraceEvent]
+
+    /// A response with these parts.
+    package init(
+        values: [VersionedValue],
+        context: [UInt8],
+        level: ConsistencyLevel?,
+        coordinator: NodeID,
+        required: UInt8,
+        responded: UInt8,
+        repaired: UInt8,
+        trace: [TraceEvent] = []
+    ) {
+        self.values = values
+        self.context = context
+        self.level = level
+        self.coordinator = coordinator
+        self.required = required
+        self.responded = responded
+        self.repaired = repaired
+        self.trace = trace
+    }
+
+    /// Reads a body.
+    package init(decoding body: ByteRange, of bytes: RawSpan) throws(CodingError) {
+        var reader = ByteReader(body)
+        values = []
+        for _ in 0..<(try reader.count(in: bytes, limit: 1024, "values")) {
+            let version = try reader.version(in: bytes)
+            let expiry = try reader.uint64(in: bytes, "expiry")
+            let range = try reader.prefixed(in: bytes, limit: Frame.maximumBodySize, "value")
+            values.append(
+                VersionedValue(
+                    version: version,
+                    expiry: expiry == 0 ? nil : WallClockTime(milliseconds: expiry),
+                    bytes: bytes.array(range)
+                )
+            )
+        }
+        context = bytes.array(
+            try reader.prefixed(in: bytes, limit: WriteRequest.maximumContextSize, "context")
+        )
+        level = try reader.level(in: bytes)
+        coordinator = NodeID(try reader.uint16(in: bytes, "coordinator"))
+        required = try reader.uint8(in: bytes)
+        responded = try reader.uint8(in: bytes)
+        repaired = try reader.uint8(in: bytes)
+        trace = try reader.trace(in: bytes)
+        try reader.finish()
+    }
+
+    /// Appends the body.
+    package func encode(into writer: inout ByteWriter) {
+        writer.uint32(UInt32(values.count))
+        for value in values {
+            writer.version(value.version)
+            writer.uint64(value.expiry?.milliseconds ?? 0)
+            writer.prefixed(value.bytes)
+        }
+        writer.prefixed(context)
+        writer.uint8(level?.rawValue ?? 0)
+        writer.uint16(coordinator.rawValue)
+        writer.uint8(required)
+        writer.uint8(responded)
+        writer.uint8(repaired)
+        writer.trace(trace)
+    }
+}
+
+/// The answer to a write that reached its level.
+///
+///     written := version (12 bytes), winner (12 bytes), context: bytes, level: uint8,
+///                coordinator: uint16, acknowledged: uint8, required: uint8, shadowed: uint8,
+///                trace
+package struct WrittenResponse: Equatable, Sendable {
+    /// Whether a newer write was in the way.
+    package enum Shadowed: UInt8, Sendable {
+        // On the wire: never renumber.
+        /// None was met.
+        case no = 0
+        /// One was; the write was stamped anew and won.
+        case restamped = 1
+        /// One was, and it wins: `winner` is its version.
+        case lost = 2
+    }
+
+    /// The write's version.
+    package var version: Version
+    /// The version that shadows it, where `shadowed` is `lost`; else `Version.zero`.
+    package var winner: Version
+    /// What the writer has now seen; opaque.
+    package var context: [UInt8]
+    /// The level at which it was written.
+    package var level: ConsistencyLevel?
+    /// The node that coordinated.
+    package var coordinator: NodeID
+    /// How many replicas had acknowledged when the answer was made.
+    package var acknowledged: UInt8
+    /// How many had to.
+    package var required: UInt8
+    /// Whether a newer write was in the way.
+    package var shadowed: Shadowed
+    /// What happened, where it was asked for.
+    package var trace: [TraceEvent]
+
+    /// A response with these parts.
+    package init(
+        version: Version,
+        winner: Version,
+        context: [UInt8],
+        level: ConsistencyLevel?,
+        coordinator: NodeID,
+        acknowledged: UInt8,
+        required: UInt8,
+        shadowed: Shadowed,
+        trace: [TraceEvent] = []
+    ) {
+        self.version = version
+        self.winner = winner
+        self.context = context
+        self.level = level
+        self.coordinator = coordinator
+        self.acknowledged = acknowledged
+        self.required = required
+        self.shadowed = shadowed
+        self.trace = trace
+    }
+
+    /// Reads a body.
+    package init(decoding body: ByteRange, of bytes: RawSpan) throws(CodingError) {
+        var reader = ByteReader(body)
+        version = try reader.version(in: bytes)
+        winner = try reader.version(in: bytes)
+        context = bytes.array(
+            try reader.prefixed(in: bytes, limit: WriteRequest.maximumContextSize, "context")
+        )
+        level = try reader.level(in: bytes)
+        coordinator = NodeID(try reader.uint16(in: bytes, "coordinator"))
+        acknowledged = try reader.uint8(in: bytes)
+        required = try reader.uint8(in: bytes)
+        let raw = try reader.uint8(in: bytes, "shadowed")
+        guard let shadowed = Shadowed(rawValue: raw) else {
+            throw .invalid(field: "shadowed", value: UInt64(raw))
+        }
+        self.shadowed = shadowed
+        trace = try reader.trace(in: bytes)
+        try reader.finish()
+    }
+
+    /// Appends the body.
+    package func encode(into writer: inout ByteWriter) {
+        writer.version(version)
+        writer.version(winner)
+        writer.prefixed(context)
+        writer.uint8(level?.rawValue ?? 0)
+        writer.uint16(coordinator.rawValue)
+        writer.uint8(acknowledged)
+        writer.uint8(required)
+        writer.uint8(shadowed.rawValue)
+        writer.trace(trace)
+    }
+}
+
+/// One entry of a page.
+package struct ScanEntry: Equatable, Sendable {
+    /// The key.
+    package var key: [UInt8]
+    /// Its value; the bytes are empty where only keys were asked for.
+    package var value: VersionedValue
+
+    /// An entry of a key and its value.
+    package init(key: [UInt8], value: VersionedValue) {
+        self.key = key
+        self.value = value
+    }
+}
+
+/// The answer to a `scan`.
+///
+///     page := hasNext: uint8, next: cursor, repaired: uint32, count: uint32, entries
+///     entry := key: bytes, version (12 bytes), expiry: uint64, value: bytes
+package struct PageResponse: Equatable, Sendable {
+    /// Live entries in (token, key) order; may be empty though more follow.
+    package var entries: [ScanEntry]
+    /// Where to go on; nil at the end of the keyspace.
+    package var next: ScanCursor?
+    /// How many copies were behind and have been repaired.
+    package var repaired: UInt32
+
+    /// A page with these parts.
+    package init(entries: [ScanEntry], next: ScanCursor?, repaired: UInt32) {
+        self.entries = entries
+        self.next = next
+        self.repaired = repaired
+    }
+
+    /// Reads a body.
+    package init(decoding body: ByteRange, of bytes: RawSpan) throws(CodingError) {
+        var reader = ByteReader(body)
+        let flag = try reader.uint8(in: bytes, "page")
+        guard flag <= 1 else { throw .invalid(field: "page", value: UInt64(flag)) }
+        let cursor = try reader.scanCursor(in: bytes)
+        next = flag == 1 ? cursor : nil
+        repaired = try reader.uint32(in: bytes)
+        entries = []
+        let limit = ScanRequest.maximumPageEntries
+        for _ in 0..<(try reader.count(in: bytes, limit: limit, "entries")) {
+            let key = try reader.prefixed(in: bytes, limit: Limits.keySize.upperBound, "key")
+            let version = try reader.version(in: bytes)
+            let expiry = try reader.uint64(in: bytes, "expiry")
+            let value = try reader.prefixed(in: bytes, limit: Frame.maximumBodySize, "value")
+            entries.append(
+                ScanEntry(
+                    key: bytes.array(key),
+                    value: VersionedValue(
+                        version: version,
+                        expiry: expiry == 0 ? nil : WallClockTime(milliseconds: expiry),
+                        bytes: bytes.array(value)
+                    )
+                )
+            )
+        }
+        try reader.finish()
+    }
+
+    /// Appends the body.
+    package func encode(into writer: inout ByteWriter) {
+        writer.uint8(next == nil ? 0 : 1)
+        writer.scanCursor(next ?? .start)
+        writer.uint32(repaired)
+        writer.uint32(UInt32(entries.count))
+        for entry in entries {
+            writer.prefixed(entry.key)
+            writer.version(entry.value.version)
+            writer.uint64(entry.value.expiry?.milliseconds ?? 0)
+            writer.prefixed(entry.value.bytes)
+        }
+    }
+}

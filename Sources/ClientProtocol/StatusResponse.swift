@@ -1,0 +1,125 @@
+package import ByteCoding
+package import ClusterPrimitives
+
+/// What one node knows of all members.
+///
+///     status := count: uint32, nodes
+///     node := id: uint16, state: uint8, phi: uint32 (hundredths), silence: uint32 ms,
+///             load: uint64, uptime: uint32 s, version: text, incarnation: text, epoch: uint64
+package struct StatusResponse: Equatable, Sendable {
+    /// A member's state, as `starling status` prints it.
+    package enum State: UInt8, Sendable, CaseIterable {
+        // On the wire: never renumber.
+        /// Takes writes, does not serve reads yet.
+        case joining = 1
+        /// Usable.
+        case up = 2
+        /// Silent for longer than it should be.
+        case suspect = 3
+        /// Not usable.
+        case down = 4
+        /// Hands its ranges over.
+        case leaving = 5
+        /// No longer a member.
+        case left = 6
+
+        /// `up`.
+        package var name: String { "\(self)" }
+    }
+
+    /// One member.
+    package struct Node: Equatable, Sendable {
+        /// The member.
+        package var id: NodeID
+        /// Its state, seen from the answering node.
+        package var state: State
+        /// The φ of its silence on the link from the answering node.
+        package var phi: Double
+        /// How long it has been silent, in milliseconds.
+        package var silence: UInt32
+        /// Bytes of its data on disk and in memory, as it last said.
+        package var load: UInt64
+        /// Seconds since it started, as it last said.
+        package var uptime: UInt32
+        /// Its software version, as it last said; empty when it never spoke.
+        package var version: String
+        /// Its incarnation, start number and random part in hex; empty when it never spoke.
+        package var incarnation: String
+        /// The topology epoch it last said.
+        package var epoch: UInt64
+
+        /// A member's line.
+        package init(
+            id: NodeID,
+            state: State,
+            phi: Double,
+            silence: UInt32,
+            load: UInt64,
+            uptime: UInt32,
+            version: String,
+            incarnation: String,
+            epoch: UInt64
+        ) {
+            self.id = id
+            self.state = state
+            self.phi = phi
+            self.silence = silence
+            self.load = load
+            self.uptime = uptime
+            self.version = version
+            self.incarnation = incarnation
+            self.epoch = epoch
+        }
+    }
+
+    /// All members, by number.
+    package var nodes: [Node]
+
+    /// The status of these members.
+    package init(nodes: [Node]) {
+        self.nodes = nodes
+    }
+
+    /// Reads a body.
+    package init(decoding body: ByteRange, of bytes: RawSpan) throws(CodingError) {
+        var reader = ByteReader(body)
+        nodes = []
+        for _ in 0..<(try reader.count(in: bytes, limit: Limits.members, "nodes")) {
+            let id = NodeID(try reader.uint16(in: bytes, "node"))
+            let rawState = try reader.uint8(in: bytes, "state")
+            guard let state = State(rawValue: rawState) else {
+                throw .invalid(field: "state", value: UInt64(rawState))
+            }
+            nodes.append(
+                Node(
+                    id: id,
+                    state: state,
+                    phi: Double(try reader.uint32(in: bytes, "phi")) / 100,
+                    silence: try reader.uint32(in: bytes, "silence"),
+                    load: try reader.uint64(in: bytes, "load"),
+                    uptime: try reader.uint32(in: bytes, "uptime"),
+                    version: try reader.string(in: bytes, limit: 256, "version"),
+                    incarnation: try reader.string(in: bytes, limit: 256, "incarnation"),
+                    epoch: try reader.uint64(in: bytes, "epoch")
+                )
+            )
+        }
+        try reader.finish()
+    }
+
+    /// Appends the body.
+    package func encode(into writer: inout ByteWriter) {
+        writer.uint32(UInt32(nodes.count))
+        for node in nodes {
+            writer.uint16(node.id.rawValue)
+            writer.uint8(node.state.rawValue)
+            writer.uint32(UInt32(min(max(node.phi, 0) * 100, 4_000_000_000)))
+            writer.uint32(node.silence)
+            writer.uint64(node.load)
+            writer.uint32(node.uptime)
+            writer.string(node.version)
+            writer.string(node.incarnation)
+            writer.uint64(node.epoch)
+        }
+    }
+}
