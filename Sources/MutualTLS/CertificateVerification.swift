@@ -23,6 +23,35 @@ enum CertificateVerification {
         return try rule.identity(of: Certificate(owning: leaf))
     }
 
+    /// Checks a chain, leaf first, as a handshake would, apart from its purpose.
+    ///
+    /// - Throws: `TLSError.verificationFailed` with the first fault.
+    static func verify(_ chain: [Certificate], in store: OpaquePointer) throws(TLSError) {
+        let context = try Handle(X509_STORE_CTX_new(), to: "make a verification") {
+            X509_STORE_CTX_free($0)
+        }
+        // Borrows its elements: the certificates stay with `chain`, which outlives the stack.
+        let stack = try Handle(OPENSSL_sk_new_null(), to: "make a stack") { OPENSSL_sk_free($0) }
+        for certificate in chain.dropFirst() {
+            guard OPENSSL_sk_push(stack.pointer, UnsafeRawPointer(certificate.pointer)) > 0 else {
+                throw ErrorQueue.failure(to: "extend a stack")
+            }
+        }
+        try withExtendedLifetime(chain) { () throws(TLSError) in
+            try ErrorQueue.check(
+                X509_STORE_CTX_init(context.pointer, store, chain[0].pointer, stack.pointer),
+                to: "begin a verification"
+            )
+            let parameters = X509_STORE_CTX_get0_param(context.pointer)
+            X509_VERIFY_PARAM_set_depth(parameters, TrustStore.maximumIntermediates)
+            X509_VERIFY_PARAM_set_auth_level(parameters, TrustStore.securityLevel)
+            guard X509_verify_cert(context.pointer) == 1 else {
+                ErrorQueue.clear()
+                throw failure(X509_STORE_CTX_get_error(context.pointer), in: context.pointer)
+            }
+        }
+    }
+
     /// A failure of verification with the certificate it was found in.
     static func failure(_ code: Int32, in store: OpaquePointer) -> TLSError {
         let depth = Int(X509_STORE_CTX_get_error_depth(store))
