@@ -32,14 +32,17 @@ public struct ClientConfiguration: Sendable {
     /// PEM file of this client's key.
     public var keyFile: String
 
-    /// Connections to each node: 2. More helps only where one core cannot encrypt fast enough.
+    /// Connections to each node: 2.
+    ///
+    /// More helps only where one core cannot encrypt fast enough.
     public var connectionsPerNode = 2
-    /// Requests at one time on a connection: 512. At the bound, requests fail as `overloaded`.
+    /// Requests at one time on a connection: 512; beyond, another node is asked.
     public var maximumRequestsPerConnection = 512
     /// How long a connection may take from dialling to the node's greeting: 5 s.
     public var connectTimeout: Duration = .seconds(5)
-    /// How long a request waits for a connection that is being opened before it asks another
-    /// node: 500 ms. The connection is opened nonetheless.
+    /// How long a request waits for a connection that is being opened: 500 ms.
+    ///
+    /// Then another node is asked; the connection is opened nonetheless.
     public var connectPatience: Duration = .milliseconds(500)
     /// How long a request may take that says nothing else: 2 s.
     public var requestTimeout: Duration = .seconds(2)

@@ -27,9 +27,8 @@ final class ClientConnection: Sendable {
 
     /// Dials the node, secures the connection and greets.
     ///
-    /// - Parameters:
-    ///   - onOpen: called on the loop when the node has greeted.
-    ///   - onClose: called on the loop, once, when the connection is gone or was never opened.
+    /// `onOpen` is called on the loop when the node has greeted; `onClose` is called on the loop,
+    /// once, when the connection is gone or was never opened.
     func open(
         to endpoint: Endpoint,
         named name: String?,

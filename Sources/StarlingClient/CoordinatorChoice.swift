@@ -27,8 +27,8 @@ struct CoordinatorChoice {
 
     /// The candidates that may be asked, best first.
     ///
-    /// - Parameter rotation: moves on the place to begin at within each group, so that load
-    ///   spreads over equals.
+    /// The rotation moves on the place to begin at within each group of equals, so that load
+    /// spreads over them.
     func order(_ candidates: [Candidate], rotation: Int) -> [Candidate] {
         var groups: [[Candidate]] = Array(repeating: [], count: 8)
         for candidate in candidates where !isLocalOnly || isLocal(candidate) {

@@ -43,8 +43,9 @@ public struct WriteOptions: Sendable {
     public var lifetime: Duration?
     /// What becomes of a write that meets a newer one.
     public var conflict = Conflict.restamp
-    /// Whether a write whose outcome is unknown is sent again while there is time. Safe where
-    /// the same key gets the same value and no one else writes it.
+    /// Whether a write whose outcome is unknown is sent again while there is time.
+    ///
+    /// Safe where the same key gets the same value and no one else writes it.
     public var retriesUnknownOutcome = false
 
     /// The keyspace's level and the configuration's time.
@@ -67,7 +68,7 @@ public struct ScanOptions: Sendable {
     public var timeout: Duration?
     /// The most entries of a page: 1,000; at most 10,000.
     public var maximumEntries = 1000
-    /// The most bytes of a page: 1 MiB; at most 4 MiB. One entry may exceed it.
+    /// The most bytes of a page: 1 MiB; at most 4 MiB, which one entry may exceed.
     public var maximumSize = 1024 * 1024
     /// Only keys that begin with these bytes; every key is visited nonetheless.
     public var prefix: [UInt8] = []

@@ -41,8 +41,9 @@ struct RetryPolicy {
         case stop
     }
 
-    /// How many other coordinators are asked after one refused as unavailable: 2. Their view may
-    /// differ; more of them only delays the refusal.
+    /// How many other coordinators are asked after one refused as unavailable: 2.
+    ///
+    /// Their view may differ; more of them only delays the refusal.
     static let maximumRefusals = 2
     /// Less time than this is not worth another attempt.
     static let leastTime: Duration = .milliseconds(5)
@@ -53,9 +54,11 @@ struct RetryPolicy {
     /// What comes after an attempt.
     ///
     /// - Parameters:
+    ///   - outcome: what became of it.
     ///   - attempt: how many attempts came before.
-    ///   - refusals: how many of them were refused as unavailable.
+    ///   - refusals: how many of all were refused as unavailable, this one included.
     ///   - remaining: time until the request's deadline.
+    /// - Returns: what to do.
     func decision(
         after outcome: Outcome,
         attempt: Int,
@@ -74,7 +77,7 @@ struct RetryPolicy {
             if mayBeWritten, repetition == .harmful { return .stop }
             switch code {
             case .overloaded: return .nextAfter(pause(attempt))
-            case .unavailable: return refusals < Self.maximumRefusals ? .next : .stop
+            case .unavailable: return refusals <= Self.maximumRefusals ? .next : .stop
             case .timeout: return repetition == .harmful ? .stop : .next
             case .notFound, .conflict, .forbidden, .invalid, .tooLarge, .corrupt, .internal:
                 return .stop

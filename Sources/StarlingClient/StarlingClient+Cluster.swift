@@ -9,9 +9,7 @@ extension StarlingClient {
         ClusterDescription(try await refreshed().topology)
     }
 
-    /// The state of every node, seen from one of them.
-    ///
-    /// - Parameter node: the name of the node to ask; nil asks whichever answers.
+    /// The state of every node, seen from the one of a name, or from whichever answers.
     public func status(seenFrom node: String? = nil) async throws(StarlingError) -> ClusterStatus {
         let snapshot = try await refreshed()
         var targets = candidates(isLocalOnly: false)
@@ -105,10 +103,9 @@ extension StarlingClient {
         return ClusterDescription(topology)
     }
 
-    /// Makes a node drop every frame to and from some peers, until it is asked otherwise; a test
-    /// instrument that a node refuses unless its configuration allows it.
+    /// Makes a node drop every frame to and from the peers of these names; none ends all faults.
     ///
-    /// - Parameter blockedPeers: names of the peers; empty ends all faults.
+    /// A test instrument that a node refuses unless its configuration allows it.
     public func fault(on node: String, blockedPeers: [String]) async throws(StarlingError) {
         let request = FaultRequest(blockedPeers: blockedPeers)
         _ = try await perform(

@@ -199,9 +199,8 @@ extension StarlingClient {
         return pools.contains { !tried.contains($0.key) && $0.value.isOpen }
     }
 
-    /// Reads the entries of a keyspace that follow a position, in (token, key) order.
-    ///
-    /// - Parameter position: nil begins at the start.
+    /// Reads the entries of a keyspace that follow a position, in (token, key) order; without a
+    /// position, the first ones.
     public func scan(
         _ name: String,
         from position: ScanPosition? = nil,
