@@ -17,7 +17,7 @@ struct CommandPath {
         leaf = root
         rest = arguments
         while !leaf.configuration.subcommands.isEmpty, let next = rest.first {
-            if next.hasPrefix("-") || next == "help" { return }
+            if next.hasPrefix("-") || next == "help" { break }
             let commands = leaf.configuration.subcommands
             guard
                 let command = commands.first(where: {
@@ -30,6 +30,7 @@ struct CommandPath {
             names.append(next)
             rest.removeFirst()
         }
+        if let standard = leaf.configuration.defaultSubcommand { leaf = standard }
     }
 
     private static func unknown(
