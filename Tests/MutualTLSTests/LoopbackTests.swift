@@ -21,7 +21,6 @@ private final class Collector: ChannelInboundHandler {
     private var bytes = ByteBuffer()
     private let wanted: Int
     private let promise: EventLoopPromise<ByteBuffer>
-    private(set) var `protocol`: String?
 
     init(wanted: Int, promise: EventLoopPromise<ByteBuffer>) {
         self.wanted = wanted
@@ -146,6 +145,18 @@ private final class Collector: ChannelInboundHandler {
                 client: files.context("n2", .peerClient),
                 expecting: "n3"
             )
+        }
+    }
+
+    @Test func `a refused client learns the reason at its first read`() async throws {
+        let files = try ClusterFiles()
+        let strangers = try ClusterFiles()
+        var configuration = strangers.configuration("c1")
+        configuration.authorityFile = files.directory.file("ca.crt")
+        let client = try TLSContext(configuration, role: .clientClient)
+        let server = try files.context("n1", .clientServer)
+        await #expect(throws: TLSError.refusedByPeer(alert: "unknown CA")) {
+            try await echo([ByteBuffer(string: "secret")], server: server, client: client)
         }
     }
 }
