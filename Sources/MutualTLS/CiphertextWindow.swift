@@ -18,7 +18,9 @@ final class CiphertextWindow {
     private var isOutputTaken = false
 
     /// The largest buffer kept for its next use, in bytes; a larger one is given back.
-    static let retainedCapacity = 256 << 10
+    ///
+    /// A connection keeps up to three, which bounds what an idle one costs.
+    static let retainedCapacity = 16 << 10
 
     /// How many lent bytes OpenSSL has not taken yet.
     var remaining: Int { input.count }

@@ -190,7 +190,6 @@ package final class TLSHandler: ChannelDuplexHandler {
             context.close(mode: mode, promise: promise)
         }
     }
-
 }
 
 @available(*, unavailable)
