@@ -36,7 +36,9 @@ import Testing
             case .failed(let failure):
                 #expect(!expected, "\(label): \(failure.message)")
                 #expect(failure.code == .unavailable && failure.written == .no, "\(label)")
-                let copies = cluster.topology.members.filter { cluster.copy("a", of: $0.name) != nil }
+                let copies = cluster.topology.members.filter {
+                    cluster.copy("a", of: $0.name) != nil
+                }
                 #expect(copies.isEmpty, "\(label): refused, yet written")
             case .none:
                 Issue.record("\(label): no answer")
