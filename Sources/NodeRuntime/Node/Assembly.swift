@@ -48,13 +48,13 @@ struct Assembly: Sendable {
     ) async throws -> LaneRouter {
         var lanes: [LoopHandle<LaneDriver>] = []
         for (index, loop) in laneGroup.makeIterator().enumerated() {
-            let seed = try ProcessSetup.randomSeed()
+            let seed = ProcessSetup.randomSeed()
             lanes.append(
                 try await loop.submit { makeLane(UInt8(index), loop, seed: seed) }.get()
             )
         }
         let loop = controlGroup.next()
-        let seed = try ProcessSetup.randomSeed()
+        let seed = ProcessSetup.randomSeed()
         let control = try await loop.submit { makeControl(loop, seed: seed) }.get()
         let router = LaneRouter(lanes: lanes, control: control)
         sync.start(lanes)
@@ -116,11 +116,11 @@ struct Assembly: Sendable {
         let plane = ControlPlane(
             identity: identity,
             topology: topology,
-            acceptor: opened.opened.acceptor,
+            acceptor: opened.acceptor,
             clockBound: opened.opened.clockBound,
             settings: settings,
             random: SeededRandom(seed: seed),
-            startedAt: SystemClock.now
+            startedAt: SystemClock.monotonicTime
         )
         let store = opened.objects
         let maintenance = maintenance

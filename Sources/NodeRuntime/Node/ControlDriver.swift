@@ -21,6 +21,10 @@ final class ControlDriver {
     private struct State: ~Copyable {
         var plane: ControlPlane
         var effects = ControlEffects()
+
+        mutating func step(_ body: (inout ControlPlane, inout ControlEffects) -> Void) {
+            body(&plane, &effects)
+        }
     }
 
     /// What the driver works with.
@@ -76,11 +80,12 @@ final class ControlDriver {
         links.update(view, owner: self)
         state.plane.update(load: load())
         tick()
-        pulse = loop.assumeIsolated().scheduleRepeatedTask(
+        let driver = NIOLoopBound(self, eventLoop: loop)
+        pulse = loop.scheduleRepeatedTask(
             initialDelay: Self.tickPeriod,
             delay: Self.tickPeriod
-        ) { [weak self] _ in
-            self?.tick()
+        ) { _ in
+            driver.value.tick()
         }
     }
 
@@ -97,8 +102,7 @@ final class ControlDriver {
         tickCount += 1
         if tickCount % Self.ticksPerLoad == 0 { state.plane.update(load: load()) }
         look()
-        state.plane.tick(at: SystemClock.now, into: &state.effects)
-        settle()
+        step { $0.tick(at: SystemClock.now, into: &$1) }
     }
 
     /// Whole frames from a peer's urgent connection.
@@ -118,15 +122,9 @@ final class ControlDriver {
         let now = SystemClock.now
         let isBlocked = blocked.contains(node)
         try accumulator.forEachFrame { header, body, bytes in
-            if !isBlocked {
-                state.plane.receive(
-                    header,
-                    body: body,
-                    of: bytes,
-                    from: node,
-                    at: now,
-                    into: &state.effects
-                )
+            guard !isBlocked else { return .unchanged }
+            state.step { plane, effects in
+                plane.receive(header, body: body, of: bytes, from: node, at: now, into: &effects)
             }
             return .unchanged
         }
@@ -134,25 +132,29 @@ final class ControlDriver {
 
     /// A lane's request.
     func request(_ request: ControlRequest) {
-        state.plane.request(request, at: SystemClock.now, into: &state.effects)
-        settle()
+        step { $0.request(request, at: SystemClock.now, into: &$1) }
     }
 
     /// How a peer presented itself in a hello.
     func peerPresented(_ hello: PeerHello) {
-        state.plane.peerPresented(
-            hello.node,
-            startNumber: hello.startNumber,
-            incarnation: hello.incarnation,
-            at: SystemClock.now,
-            into: &state.effects
-        )
-        settle()
+        step { plane, effects in
+            plane.peerPresented(
+                hello.node,
+                startNumber: hello.startNumber,
+                incarnation: hello.incarnation,
+                at: SystemClock.now,
+                into: &effects
+            )
+        }
     }
 
     /// Something that was to be made durable is.
     func persisted(_ ticket: UInt64) {
-        state.plane.persisted(ticket, at: SystemClock.now, into: &state.effects)
+        step { $0.persisted(ticket, at: SystemClock.now, into: &$1) }
+    }
+
+    private func step(_ body: (inout ControlPlane, inout ControlEffects) -> Void) {
+        state.step(body)
         settle()
     }
 
@@ -244,8 +246,7 @@ extension ControlDriver: PeerLinkOwner {
         lastReasons[link.node] = nil
         logger.debug("peer connected", metadata: ["peer": "\(link.name)"])
         peerPresented(hello)
-        state.plane.linkUp(link.node, at: SystemClock.now, into: &state.effects)
-        settle()
+        step { $0.linkUp(link.node, at: SystemClock.now, into: &$1) }
     }
 
     func linkClosed(_ link: PeerLink, wasOpen: Bool, isRefused: Bool, reason: String) {
@@ -258,13 +259,14 @@ extension ControlDriver: PeerLinkOwner {
                 ]
             )
         }
-        state.plane.linkDown(
-            link.node,
-            isRefused: isRefused,
-            at: SystemClock.now,
-            into: &state.effects
-        )
-        settle()
+        step { plane, effects in
+            plane.linkDown(
+                link.node,
+                isRefused: isRefused,
+                at: SystemClock.now,
+                into: &effects
+            )
+        }
     }
 
     func linkRead(

@@ -1,3 +1,4 @@
+import ByteCoding
 import NodeCore
 import ObjectStorage
 import Replication

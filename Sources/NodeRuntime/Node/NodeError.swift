@@ -16,15 +16,13 @@ package enum NodeError: Error, Equatable, Sendable {
     case dataDirectory(path: String, reason: String, isForeign: Bool)
     /// The store cannot be opened or closed.
     case storage(String)
-    /// The kernel gave no random bytes.
-    case noRandomness
 
     /// Whether another configuration, rather than another attempt, would help.
     package var isConfiguration: Bool {
         switch self {
         case .notAMember, .certificateOfAnother, .security: true
         case .dataDirectory(_, _, let isForeign): isForeign
-        case .portInUse, .cannotListen, .storage, .noRandomness: false
+        case .portInUse, .cannotListen, .storage: false
         }
     }
 }
@@ -48,7 +46,6 @@ extension NodeError: CustomStringConvertible {
         case .security(let reason): reason
         case .dataDirectory(let path, let reason, _): "data directory \(path): \(reason)"
         case .storage(let reason): "storage: \(reason)"
-        case .noRandomness: "the kernel gave no random bytes"
         }
     }
 }

@@ -2,14 +2,14 @@ import Causality
 import ClusterPrimitives
 import FileSystems
 import Foundation
-package import Logging
+import Logging
 import MutualTLS
 import NIOCore
 import NIOPosix
 import NodeCore
 import ObjectStorage
 import Partitioning
-package import ServiceLifecycle
+import ServiceLifecycle
 import StorageEngine
 import UnixSignals
 

@@ -3,6 +3,7 @@ import FileSystems
 import Foundation
 import ObjectStorage
 import Partitioning
+import Replication
 import StorageEngine
 
 /// The data directory of a node, opened and locked.
@@ -10,6 +11,8 @@ struct NodeStore {
     let states: NodeStateStore
     let opened: NodeStateStore.OpenedState
     let objects: ReplicaStore
+    /// The acceptor's state on disk; nil before the first.
+    let acceptor: RegisterAcceptor?
 
     /// Opens a node's data directory, or makes it.
     ///
@@ -26,7 +29,7 @@ struct NodeStore {
         }
         let directory = configuration.dataDirectory
         let files = PosixFileSystem()
-        let random = try ProcessSetup.randomBytes(16)
+        let random = ProcessSetup.randomBytes(16)
         let states: NodeStateStore
         let opened: NodeStateStore.OpenedState
         do {
@@ -44,6 +47,7 @@ struct NodeStore {
                 isForeign: error.isForeign
             )
         }
+        let acceptor = try acceptor(opened.acceptor, in: directory)
         var options = EngineOptions()
         options.memoryBudget = configuration.memoryBudget
         do {
@@ -53,9 +57,30 @@ struct NodeStore {
                 topology: opened.topology,
                 options: options
             )
-            return NodeStore(states: states, opened: opened, objects: objects)
+            return NodeStore(
+                states: states,
+                opened: opened,
+                objects: objects,
+                acceptor: acceptor
+            )
         } catch {
             throw NodeError.dataDirectory(path: directory, reason: "\(error)", isForeign: false)
+        }
+    }
+
+    private static func acceptor(
+        _ bytes: [UInt8]?,
+        in directory: String
+    ) throws(NodeError) -> RegisterAcceptor? {
+        guard let bytes else { return nil }
+        do {
+            return try RegisterAcceptor(decoding: bytes)
+        } catch {
+            throw .dataDirectory(
+                path: directory,
+                reason: "the acceptor's state cannot be read: \(error)",
+                isForeign: false
+            )
         }
     }
 }

@@ -88,9 +88,20 @@ final class PersistQueue {
         if case .topology(let bytes) = content {
             try store.adopt(try Topology(decoding: bytes))
         }
-        try states.save(content)
+        try states.save(content.stored)
     }
 }
 
 @available(*, unavailable)
 extension PersistQueue: Sendable {}
+
+extension ControlEffects.Persist.Content {
+    /// The same as the store of states takes it.
+    fileprivate var stored: Persisted {
+        switch self {
+        case .clockBound(let bound): .clockBound(bound)
+        case .acceptor(let bytes): .acceptor(bytes)
+        case .topology(let bytes): .topology(bytes)
+        }
+    }
+}

@@ -1,4 +1,4 @@
-import ByteCoding
+package import ByteCoding
 package import NIOCore
 
 /// The bytes of one connection that were read and not yet understood.
