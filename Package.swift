@@ -163,7 +163,11 @@ let package = Package(
         ),
         tests("ByteCodingTests", ["ByteCoding", "ClusterPrimitives"]),
         tests("FileSystemsTests", ["FileSystems", "ClusterPrimitives"]),
-        tests("PartitioningTests", ["Partitioning", "ClusterPrimitives", "ByteCoding"]),
+        tests(
+            "PartitioningTests",
+            ["Partitioning", "ClusterPrimitives", "ByteCoding"],
+            resources: [.copy("Fixtures")]
+        ),
         tests("MembershipTests", ["Membership", "ClusterPrimitives"]),
         tests("CausalityTests", ["Causality", "ByteCoding", "ClusterPrimitives"]),
         tests(

@@ -17,7 +17,7 @@ struct SlotAssignment {
     private let racks: [[Int]]
     private let memberCount: Int
 
-    /// - Parameter racks: the rack of each member.
+    /// Members 0, 1, … stand in the racks of these names.
     init(racks names: [String]) {
         var numbers: [String: Int] = [:]
         var racks: [[Int]] = []
