@@ -107,4 +107,9 @@ public enum LastWriterWins {
         if left.isTombstone != right.isTombstone { return right.isTombstone }
         return existing.array().lexicographicallyPrecedes(incoming.array())
     }
+
+    /// As above, for records held in arrays.
+    public static func incomingWins(_ existing: [UInt8], _ incoming: [UInt8]) -> Bool {
+        incomingWins(existing.span.bytes, incoming.span.bytes)
+    }
 }

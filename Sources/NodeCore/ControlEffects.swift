@@ -1,4 +1,4 @@
-package import ByteCoding
+import ByteCoding
 package import Causality
 package import ClusterPrimitives
 package import Replication

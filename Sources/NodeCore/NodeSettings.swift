@@ -1,4 +1,4 @@
-package import ClusterPrimitives
+import ClusterPrimitives
 
 /// The bounds and periods of one node.
 package struct NodeSettings: Sendable {

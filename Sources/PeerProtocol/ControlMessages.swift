@@ -1,5 +1,4 @@
 package import ByteCoding
-package import ClusterPrimitives
 
 /// A sign of life, sent to each peer at a fixed period.
 ///

@@ -1,6 +1,6 @@
-package import ByteCoding
-package import Causality
-package import ClusterPrimitives
+import ByteCoding
+import Causality
+import ClusterPrimitives
 
 /// How the answers of a key's replicas to one read become one answer: a decision core without
 /// effects.
@@ -222,6 +222,6 @@ package struct ReadCoordination: Sendable {
     private static func isNewer(_ left: [UInt8], than right: [UInt8]) -> Bool {
         if left.isEmpty { return false }
         if right.isEmpty { return true }
-        return LastWriterWins.incomingWins(right.span.bytes, left.span.bytes)
+        return LastWriterWins.incomingWins(right, left)
     }
 }

@@ -1,5 +1,5 @@
 package import Causality
-package import ClusterPrimitives
+import ClusterPrimitives
 
 /// How N replicas' answers to one write become one answer: a decision core without effects.
 ///
