@@ -55,7 +55,8 @@ struct DeadlineWheel {
         let target = now.nanoseconds / Self.nanosecondsPerTick
         var result: [Entry] = []
         // After a pause of more than a lap every bucket is looked at once.
-        let first = target > current + UInt64(buckets.count)
+        let first =
+            target > current + UInt64(buckets.count)
             ? target - UInt64(buckets.count) : current
         var tick = first
         while tick < target {

@@ -69,14 +69,8 @@ extension Lane {
         wheel.insert(id, .deadline, due: deadline, now: now.monotonic)
         if sink.isTraced {
             traces[id] = []
-            trace(
-                id,
-                since: now.monotonic,
-                at: now,
-                identity.id,
-                "plan",
-                describe(level, rule, plan, usable, keyspace)
-            )
+            let detail = describe(level, rule, plan, usable, keyspace)
+            trace(id, since: now.monotonic, at: now, identity.id, "plan", detail)
         }
         var contents = ReadContents.record
         var isAllLocal = true

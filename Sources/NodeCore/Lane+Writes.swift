@@ -88,14 +88,8 @@ extension Lane {
         wheel.insert(id, .deadline, due: deadline, now: now.monotonic)
         if sink.isTraced {
             traces[id] = []
-            trace(
-                id,
-                since: now.monotonic,
-                at: now,
-                identity.id,
-                "plan",
-                describe(level, rule, plan, usable, keyspace)
-            )
+            let detail = describe(level, rule, plan, usable, keyspace)
+            trace(id, since: now.monotonic, at: now, identity.id, "plan", detail)
         }
         dispatch(id, usable: usable, at: now, into: &effects)
     }
@@ -367,7 +361,8 @@ extension Lane {
             forget(write: id)
             return
         }
-        trace(id, since: write.startedAt, at: now, identity.id, "restamped", describe(version))
+        let detail = describe(version)
+        trace(id, since: write.startedAt, at: now, identity.id, "restamped", detail)
         write.core.restamp(version)
         var held = ByteWriter()
         held.bytes = Array(writes.held(id).prefix(write.keySize))

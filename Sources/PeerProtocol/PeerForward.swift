@@ -21,7 +21,9 @@ package struct PeerForward: Sendable {
         var reader = ByteReader(body)
         kind = try reader.uint8(in: bytes, "forwarded kind")
         flags = try reader.uint8(in: bytes, "forwarded flags")
-        guard flags & ~1 == 0 else { throw .invalid(field: "forwarded flags", value: UInt64(flags)) }
+        guard flags & ~1 == 0 else {
+            throw .invalid(field: "forwarded flags", value: UInt64(flags))
+        }
         remaining = try reader.uint32(in: bytes, "deadline")
         self.body = try reader.range(reader.remaining)
     }

@@ -32,8 +32,8 @@ package struct ScanMerge: Sendable {
         var positions = [Int](repeating: 0, count: pages.count)
         while true {
             var least: (token: UInt64, key: [UInt8])?
-            for (place, entry) in pages.enumerated() {
-                guard positions[place] < entry.page.records.count else { continue }
+            for (place, entry) in pages.enumerated()
+            where positions[place] < entry.page.records.count {
                 let record = entry.page.records[positions[place]]
                 let candidate = (token: record.token, key: record.key)
                 if least.map({ Self.precedes(candidate, $0) }) ?? true { least = candidate }

@@ -201,8 +201,13 @@ package enum StorageResult: Sendable {
     /// A read's; `record` is the encoded record, empty where there is none or only the digest
     /// was asked for.
     case read(
-        JobOrigin, ReadStatus, contents: ReadContents, digest: UInt64, version: Version,
-        record: [UInt8])
+        JobOrigin,
+        ReadStatus,
+        contents: ReadContents,
+        digest: UInt64,
+        version: Version,
+        record: [UInt8]
+    )
     /// A scan's.
     case scanned(JobOrigin, ReplicaPage)
 }
