@@ -62,6 +62,17 @@ final class Certificate {
         return bits == UInt32.max ? nil : bits
     }
 
+    /// The organization in the subject: the cluster, in an authority made here.
+    var organization: String? {
+        let name = X509_get_subject_name(pointer)
+        let index = X509_NAME_get_index_by_NID(name, NID_organizationName, -1)
+        guard index >= 0, let entry = X509_NAME_get_entry(name, index),
+            let value = X509_NAME_ENTRY_get_data(entry), let start = ASN1_STRING_get0_data(value)
+        else { return nil }
+        let count = Int(max(0, ASN1_STRING_length(value)))
+        return String(decoding: UnsafeBufferPointer(start: start, count: count), as: UTF8.self)
+    }
+
     private static func text(of name: OpaquePointer?) -> String {
         guard let name, let bio = BIO_new(BIO_s_mem()) else { return "?" }
         defer { BIO_free_all(bio) }

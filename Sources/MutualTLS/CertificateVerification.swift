@@ -23,6 +23,49 @@ enum CertificateVerification {
         return try rule.identity(of: Certificate(owning: leaf))
     }
 
+    /// Checks a chain, leaf first, as a handshake would.
+    ///
+    /// - Parameters:
+    ///   - chain: the leaf, and what may stand between it and an authority.
+    ///   - store: authorities and revocation lists.
+    ///   - purpose: OpenSSL's name of what the leaf must be fit for; nil for anything.
+    /// - Throws: `TLSError.verificationFailed` with the first fault.
+    static func verify(
+        _ chain: [Certificate],
+        in store: OpaquePointer?,
+        purpose: String? = nil
+    ) throws(TLSError) {
+        let context = try Handle(X509_STORE_CTX_new(), to: "make a verification") {
+            X509_STORE_CTX_free($0)
+        }
+        // Borrows its elements: the certificates stay with `chain`, which outlives the stack.
+        let stack = try Handle(OPENSSL_sk_new_null(), to: "make a stack") { OPENSSL_sk_free($0) }
+        for certificate in chain.dropFirst() {
+            guard OPENSSL_sk_push(stack.pointer, UnsafeRawPointer(certificate.pointer)) > 0 else {
+                throw ErrorQueue.failure(to: "extend a stack")
+            }
+        }
+        try withExtendedLifetime(chain) { () throws(TLSError) in
+            try ErrorQueue.check(
+                X509_STORE_CTX_init(context.pointer, store, chain[0].pointer, stack.pointer),
+                to: "begin a verification"
+            )
+            let parameters = X509_STORE_CTX_get0_param(context.pointer)
+            X509_VERIFY_PARAM_set_depth(parameters, TrustStore.maximumIntermediates)
+            X509_VERIFY_PARAM_set_auth_level(parameters, TrustStore.securityLevel)
+            if let purpose {
+                try ErrorQueue.check(
+                    X509_STORE_CTX_set_default(context.pointer, purpose),
+                    to: "set a purpose"
+                )
+            }
+            guard X509_verify_cert(context.pointer) == 1 else {
+                ErrorQueue.clear()
+                throw failure(X509_STORE_CTX_get_error(context.pointer), in: context.pointer)
+            }
+        }
+    }
+
     /// A failure of verification with the certificate it was found in.
     static func failure(_ code: Int32, in store: OpaquePointer) -> TLSError {
         let depth = Int(X509_STORE_CTX_get_error_depth(store))

@@ -115,6 +115,31 @@ final class TLSConnection {
         window.takeOutput()
     }
 
+    /// Checks the peer's certificate again, by another context.
+    ///
+    /// - Throws: `TLSError.verificationFailed` or `TLSError.identityRefused`.
+    func checkPeer(against context: TLSContext, expectedName: String?) throws(TLSError) {
+        ErrorQueue.clear()
+        guard let pointer = SSL_get1_peer_certificate(ssl) else {
+            throw .identityRefused(reason: "the peer presented no certificate")
+        }
+        let leaf = Certificate(owning: pointer)
+        var chain = [leaf]
+        let presented = SSL_get_peer_cert_chain(ssl)
+        for index in 0..<max(0, OPENSSL_sk_num(presented)) {
+            guard let other = OPENSSL_sk_value(presented, index),
+                X509_up_ref(OpaquePointer(other)) == 1
+            else { continue }
+            chain.append(Certificate(owning: OpaquePointer(other)))
+        }
+        try CertificateVerification.verify(
+            chain,
+            in: SSL_CTX_get_cert_store(context.handle),
+            purpose: context.role.isServer ? "ssl_client" : "ssl_server"
+        )
+        _ = try context.peerRule(expectedName: expectedName).identity(of: leaf)
+    }
+
     private func advanceHandshake(_ outcome: inout Outcome) {
         let result = SSL_do_handshake(ssl)
         guard result == 1 else {
