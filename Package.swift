@@ -130,7 +130,7 @@ let package = Package(
             "StarlingClient",
             [
                 "ByteCoding", "ClusterPrimitives", "Partitioning", "Causality", "ClientProtocol",
-                "MutualTLS", nioCore, nioPosix,
+                "MutualTLS", nioCore, nioPosix, nioTLS,
             ]
         ),
         module(
