@@ -122,8 +122,8 @@ let package = Package(
             [
                 "ByteCoding", "ClusterPrimitives", "FileSystems", "Partitioning", "Membership",
                 "Causality", "Replication", "ClientProtocol", "PeerProtocol", "NodeCore",
-                "StorageEngine", "ObjectStorage", "MutualTLS", nioCore, nioPosix, logging,
-                lifecycle, unixSignals, yams,
+                "StorageEngine", "ObjectStorage", "MutualTLS", nioCore, nioPosix, nioTLS,
+                logging, lifecycle, unixSignals, yams,
             ]
         ),
         module(

@@ -1,4 +1,4 @@
-package import ClusterPrimitives
+import ClusterPrimitives
 package import Partitioning
 
 /// The members of a cluster that is about to be founded, as an operator lists them.

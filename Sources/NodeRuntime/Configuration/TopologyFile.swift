@@ -88,10 +88,10 @@ package enum TopologyFile {
         let datacenters = section.strings("datacenters") ?? []
         let voterNames = section.strings("voters") ?? []
         var number: UInt16 = 0
-        let members =
-            section.sections("members") { member in
+        let members: [Member] =
+            section.sections("members") { section in
                 number &+= 1
-                return Self.member(&member, id: NodeID(number), datacenters: datacenters)
+                return member(&section, id: NodeID(number), datacenters: datacenters)
             } ?? []
         if members.count > Limits.members {
             section.report("members", "lists \(members.count), a cluster can have \(Limits.members)")

@@ -1,7 +1,7 @@
 package import ClusterPrimitives
 import Foundation
 import Partitioning
-package import Yams
+import Yams
 
 /// Reads one mapping of a YAML file strictly: each key is asked for once, and `finish` reports
 /// every key that nobody asked for.

@@ -45,13 +45,13 @@ package final class LogOutput: Sendable {
     package static func writeToStandardError(_ line: String) {
         var line = line
         line.withUTF8 { bytes in
-            var rest = bytes[...]
-            while !rest.isEmpty {
-                let count = unsafe Glibc.write(2, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+            var written = 0
+            while written < bytes.count, let start = bytes.baseAddress {
+                let count = Glibc.write(2, start + written, bytes.count - written)
                 if count < 0, errno == EINTR { continue }
                 // A log that cannot be written must not stop the node.
                 guard count > 0 else { return }
-                rest = rest.dropFirst(count)
+                written += count
             }
         }
     }

@@ -1,5 +1,5 @@
 import Causality
-package import ClusterPrimitives
+import ClusterPrimitives
 package import Logging
 package import NodeCore
 package import Replication

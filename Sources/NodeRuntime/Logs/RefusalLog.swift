@@ -1,4 +1,4 @@
-package import ClusterPrimitives
+import ClusterPrimitives
 import Logging
 import Synchronization
 

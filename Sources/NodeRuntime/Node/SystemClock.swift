@@ -1,6 +1,6 @@
-import ClusterPrimitives
+package import ClusterPrimitives
 import Glibc
-import NodeCore
+package import NodeCore
 
 /// The machine's clocks.
 package enum SystemClock {
@@ -23,7 +23,7 @@ package enum SystemClock {
 
     private static func read(_ clock: clockid_t) -> (seconds: UInt64, nanoseconds: UInt64) {
         var time = timespec()
-        unsafe clock_gettime(clock, &time)
+        clock_gettime(clock, &time)
         return (UInt64(clamping: time.tv_sec), UInt64(clamping: time.tv_nsec))
     }
 }

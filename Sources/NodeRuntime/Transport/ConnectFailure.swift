@@ -22,6 +22,6 @@ enum ConnectFailure {
     }
 
     private static func reason(_ code: CInt) -> String {
-        unsafe String(cString: strerror(code))
+        String(cString: strerror(code))
     }
 }

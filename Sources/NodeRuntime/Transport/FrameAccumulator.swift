@@ -1,4 +1,4 @@
-import ByteCoding
+package import ByteCoding
 package import NIOCore
 
 /// The bytes of one connection that were read and not yet understood.
@@ -10,8 +10,7 @@ package struct FrameAccumulator {
     package var limit: Int
     private var buffer = ByteBuffer()
 
-    /// Storage above this is given back once it is empty.
-    private static let keptCapacity = 256 * 1024
+
 
     /// Accepts the hello only, until `limit` is raised.
     package init(limit: Int = Frame.maximumHelloBodySize) {
@@ -80,4 +79,23 @@ package enum FrameLimit {
     case raised
     /// Nothing; the rest waits.
     case stop
+}
+
+extension FrameAccumulator {
+    /// Takes out all whole frames as they are; nil when there is none.
+    ///
+    /// - Throws: what is wrong with the next frame.
+    package mutating func takeFrames() throws(CodingError) -> ByteBuffer? {
+        var size = 0
+        do {
+            let bytes = buffer.readableBytesSpan
+            while case .frame(_, let body) = try Frame.cut(bytes, at: size, limit: limit) {
+                size = body.end
+            }
+        }
+        guard size > 0 else { return nil }
+        let frames = buffer.readSlice(length: size)
+        if buffer.readableBytes == 0 { buffer = ByteBuffer() }
+        return frames
+    }
 }

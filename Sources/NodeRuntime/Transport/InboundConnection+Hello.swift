@@ -3,7 +3,10 @@ import ClientProtocol
 import ClusterPrimitives
 import MutualTLS
 import NIOCore
+import NodeCore
+import Partitioning
 import PeerProtocol
+import Replication
 
 /// What follows a hello.
 enum HelloAnswer {
