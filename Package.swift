@@ -149,7 +149,7 @@ let package = Package(
                 "ByteCoding", "ClusterPrimitives", "FileSystems", "Partitioning", "Causality",
                 "Replication", "ClientProtocol", "MutualTLS", "NodeRuntime", "StarlingClient",
                 "Simulation",
-                argumentParser, logging, histogram, yams, nioCore, nioPosix,
+                argumentParser, logging, lifecycle, unixSignals, histogram, yams, nioCore, nioPosix,
             ],
             swiftSettings: settings
         ),

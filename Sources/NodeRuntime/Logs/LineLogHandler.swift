@@ -32,8 +32,14 @@ package final class LogOutput: Sendable {
     }
 
     /// A logger of this output.
-    package func logger(_ label: String) -> Logger {
-        Logger(label: label) { LineLogHandler(label: $0, output: self) }
+    ///
+    /// - Parameter minimumLevel: a level of its own; nil follows the output's.
+    package func logger(_ label: String, minimumLevel: Logger.Level? = nil) -> Logger {
+        Logger(label: label) {
+            var handler = LineLogHandler(label: $0, output: self)
+            if let minimumLevel { handler.logLevel = minimumLevel }
+            return handler
+        }
     }
 
     func write(_ line: LogLine) {

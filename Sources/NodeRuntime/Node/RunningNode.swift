@@ -139,7 +139,7 @@ struct RunningNode: Sendable {
         }
     }
 
-    private static func security(
+    static func security(
         _ configuration: ServerConfiguration,
         cluster: String
     ) throws(NodeError) -> NodeSecurity {
