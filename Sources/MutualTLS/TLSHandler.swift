@@ -100,7 +100,7 @@ package final class TLSHandler: ChannelDuplexHandler {
         switch last {
         case .handshaking:
             context.fireErrorCaught(TLSError.closedDuringHandshake)
-        case .open where !hasReceivedCloseNotify && !hasSentCloseNotify:
+        case .open where !hasReceivedCloseNotify:
             context.fireErrorCaught(TLSError.truncated)
         default:
             break
@@ -190,7 +190,6 @@ package final class TLSHandler: ChannelDuplexHandler {
             context.close(mode: mode, promise: promise)
         }
     }
-
 }
 
 @available(*, unavailable)

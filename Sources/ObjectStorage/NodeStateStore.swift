@@ -293,22 +293,21 @@ package final class NodeStateStore: Sendable {
         writer.uint32(CRC32C.checksum(writer.bytes))
         let path = path(kind)
         let bytes = writer.bytes
-        let outcome: Result<Void, FileSystemError> = writing.withLock { _ in
-            do {
-                let temporary = path + ".new"
-                if try fileSystem.exists(temporary) { try fileSystem.remove(temporary) }
-                let file = try fileSystem.openForAppending(temporary, .createNew)
-                try file.append(bytes.span.bytes)
-                try file.sync()
-                try file.close()
-                try fileSystem.rename(temporary, to: path)
-                try fileSystem.syncDirectory(directory)
-                return .success(())
-            } catch {
-                return .failure(error)
-            }
+        let outcome = writing.withLock { _ in
+            Result { () throws(FileSystemError) in try replace(path, with: bytes) }
         }
         if case .failure(let error) = outcome { throw .io(error) }
+    }
+
+    private func replace(_ path: String, with bytes: [UInt8]) throws(FileSystemError) {
+        let temporary = path + ".new"
+        if try fileSystem.exists(temporary) { try fileSystem.remove(temporary) }
+        let file = try fileSystem.openForAppending(temporary, .createNew)
+        try file.append(bytes.span.bytes)
+        try file.sync()
+        try file.close()
+        try fileSystem.rename(temporary, to: path)
+        try fileSystem.syncDirectory(directory)
     }
 }
 

@@ -1,6 +1,6 @@
-package import ByteCoding
-package import Causality
-package import ClusterPrimitives
+import ByteCoding
+import Causality
+import ClusterPrimitives
 package import FileSystems
 package import Partitioning
 package import Replication
@@ -340,7 +340,7 @@ package final class ReplicaStore: Sendable {
                 tree: job.keyspace.rawValue,
                 prefix: job.token,
                 key: key,
-                mayReadDisk: mayReadDisk
+                disk: mayReadDisk ? .allowed : .forbidden
             ) {
             case .absent: return result(.absent, [])
             case .found(let record, _): return result(.found, record)
@@ -357,11 +357,11 @@ package final class ReplicaStore: Sendable {
         _ version: Version,
         mayReadDisk: Bool
     ) -> StorageResult? {
-        let lookup = try? engine.get(
+        let lookup: Lookup? = try? engine.get(
             tree: job.keyspace.rawValue,
             prefix: job.token,
             key: key,
-            mayReadDisk: mayReadDisk
+            disk: mayReadDisk ? .allowed : .forbidden
         )
         switch lookup {
         case .found(let record, _)?:

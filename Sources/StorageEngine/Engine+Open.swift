@@ -22,6 +22,7 @@ extension Engine {
     ) throws(StorageError) -> Engine {
         let lock = try onDisk { () throws(FileSystemError) in
             try files.createDirectory(directory)
+            try files.syncDirectory(FileNames.parent(of: directory))
             return try files.lock(FileNames.lock(directory))
         }
         do throws(StorageError) {

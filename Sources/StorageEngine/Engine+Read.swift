@@ -140,7 +140,12 @@ extension Engine {
             entries.append(entry)
             size += bytes
         }
-        return ScanPage(entries: entries, next: nil)
+        // Behind what was copied the active memtable may have more of the range.
+        let next = active.isCutShort ? entries.last : nil
+        return ScanPage(
+            entries: entries,
+            next: next.map { .after(prefix: $0.prefix, key: $0.key) }
+        )
     }
 
     /// The active memtable's part of a page, copied, since it changes once the lock is given back.

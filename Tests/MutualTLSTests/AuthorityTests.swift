@@ -202,6 +202,27 @@ import Testing
         #expect(error?.description.contains("may not use the") == true)
     }
 
+    @Test(arguments: [
+        ("has expired on", TestCertificate.Draft.node { ($0.begin, $0.end) = (-9, -1) }),
+        ("carries no starling:// URI", .node { $0.names = [] }),
+        ("another cluster", .node { $0.names = ["URI:starling://fish/node/n2"] }),
+    ])
+    func `an own certificate that others would refuse is refused at once`(
+        reason: String,
+        draft: TestCertificate.Draft
+    ) throws {
+        let files = try ClusterFiles()
+        let own = try TestCertificate(draft, issuer: TestCertificate(.authority("root")))
+        _ = try files.directory.write(own.pem, to: "own.crt")
+        _ = try files.directory.write(own.keyPEM, to: "own.key")
+        let error = capture { _ = try files.context("own", .peerServer) }
+        guard case .certificateInvalid(files.directory.file("own.crt"), let found) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(found.contains(reason))
+    }
+
     @Test func `a context knows its identity and when its certificate ends`() throws {
         let files = try ClusterFiles()
         let context = try files.context("n1", .peerServer)

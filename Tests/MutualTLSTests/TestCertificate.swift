@@ -99,6 +99,12 @@ final class TestCertificate {
         }
     }
 
+    var keyPEM: String {
+        get throws {
+            try text { PEM_write_bio_PrivateKey($0, key, nil, nil, 0, nil, nil) }
+        }
+    }
+
     /// A list of the certificates that this authority has revoked.
     func revocationList(of revoked: [TestCertificate]) throws -> String {
         let list = try #require(X509_CRL_new())
