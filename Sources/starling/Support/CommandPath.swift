@@ -41,7 +41,7 @@ struct CommandPath {
         among commands: [String]
     ) -> CommandError {
         let prefix = (["starling"] + names).joined(separator: " ")
-        let nearest = NearestName.of(name, among: commands)
+        let nearest = NearestName.closest(to: name, among: commands)
         return .usage(
             "there is no command '\(prefix) \(name)'.",
             advice: nearest.map { "Did you mean '\(prefix) \($0)'?" }
