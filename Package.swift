@@ -212,9 +212,18 @@ let package = Package(
             "NodeRuntimeTests",
             ["NodeRuntime", "Partitioning", "ClusterPrimitives", "MutualTLS", nioCore, nioPosix]
         ),
-        tests("StarlingClientTests", ["StarlingClient", "ClusterPrimitives"]),
+        tests(
+            "StarlingClientTests",
+            [
+                "StarlingClient", "ClientProtocol", "Partitioning", "MutualTLS", "Causality",
+                "ByteCoding", "ClusterPrimitives", nioCore, nioPosix, nioEmbedded, nioTLS,
+            ]
+        ),
         tests("SimulationTests", ["Simulation", "ClusterPrimitives"]),
-        tests("EndToEndTests", ["starling", "ClusterPrimitives"]),
+        tests(
+            "EndToEndTests",
+            ["starling", "StarlingClient", "Partitioning", "ClusterPrimitives"]
+        ),
         tests("TidyTests", []),
     ],
     swiftLanguageModes: [.v6]

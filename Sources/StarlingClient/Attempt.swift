@@ -59,5 +59,5 @@ struct OutgoingRequest: Sendable {
     /// When it is given up if no answer came.
     var answerBy: NIODeadline
     /// Hears what became of it, once.
-    var continuation: CheckedContinuation<AttemptOutcome, Never>
+    var complete: @Sendable (AttemptOutcome) -> Void
 }

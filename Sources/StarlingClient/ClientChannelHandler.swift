@@ -59,7 +59,7 @@ final class ClientChannelHandler: ChannelInboundHandler {
         case .ready:
             send(requests)
         case .closed(let failure):
-            for request in requests { request.continuation.resume(returning: .notSent(failure)) }
+            for request in requests { request.complete(.notSent(failure)) }
         }
         sweepLater()
     }
@@ -95,12 +95,12 @@ final class ClientChannelHandler: ChannelInboundHandler {
     private func sweep() {
         let now = NIODeadline.now()
         for request in sent.removeAll(where: { $0.answerBy <= now }) {
-            request.continuation.resume(returning: .expired)
+            request.complete(.expired)
         }
         guard waiting.contains(where: { $0.sendBy <= now }) else { return }
         let late = waiting.filter { $0.sendBy <= now }
         waiting.removeAll { $0.sendBy <= now }
-        for request in late { request.continuation.resume(returning: .notSentInTime) }
+        for request in late { request.complete(.notSentInTime) }
     }
 
     // MARK: Opening
@@ -216,8 +216,8 @@ final class ClientChannelHandler: ChannelInboundHandler {
     private func answer(_ header: Frame.Header, _ body: ByteRange, _ bytes: RawSpan) {
         // Absent: the request's time was up before.
         guard let request = sent.remove(header.correlation) else { return }
-        request.continuation.resume(
-            returning: .replied(
+        request.complete(
+            .replied(
                 Reply(kind: header.kind, epoch: header.epoch, body: bytes.array(body))
             )
         )
@@ -260,9 +260,9 @@ final class ClientChannelHandler: ChannelInboundHandler {
         let unsent = waiting
         waiting = []
         onClose(failure)
-        for request in unsent { request.continuation.resume(returning: .notSent(failure)) }
+        for request in unsent { request.complete(.notSent(failure)) }
         for request in sent.removeAll(where: { _ in true }) {
-            request.continuation.resume(returning: .lost(failure))
+            request.complete(.lost(failure))
         }
     }
 

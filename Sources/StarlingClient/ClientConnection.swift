@@ -73,7 +73,7 @@ final class ClientConnection: Sendable {
         }
     }
 
-    /// Hands a request over; its continuation hears what became of it.
+    /// Hands a request over; it hears what became of it.
     func submit(_ request: OutgoingRequest) {
         let isFirst = mailbox.withLock { mailbox in
             mailbox.requests.append(request)

@@ -3,28 +3,43 @@ package enum NearestName {
     /// The candidate with the fewest edits, if they are at most a third of its length (or one);
     /// the first of equals.
     package static func of(_ name: String, among candidates: [String]) -> String? {
-        let typed = Array(name.lowercased().utf8.prefix(64))
-        let scored = candidates.map { candidate in
-            (name: candidate, edits: distance(typed, Array(candidate.lowercased().utf8)))
-        }
-        guard let best = scored.min(by: { $0.edits < $1.edits }),
-            best.edits <= max(1, best.name.utf8.count / 3)
+        guard let best = closest(to: name, among: candidates),
+            distance(name, best) <= max(1, best.utf8.count / 3)
         else { return nil }
-        return best.name
+        return best
     }
 
-    /// Insertions, deletions and replacements between two names (Levenshtein).
-    private static func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {
-        var row = Array(0...right.count)
-        for (index, byte) in left.enumerated() {
-            var diagonal = row[0]
-            row[0] = index + 1
+    /// The candidate with the fewest edits, however many; the first of equals.
+    package static func closest(to name: String, among candidates: [String]) -> String? {
+        candidates.map { (name: $0, edits: distance(name, $0)) }
+            .min { $0.edits < $1.edits }?.name
+    }
+
+    /// Insertions, deletions, replacements and swaps of neighbours between two names, whatever
+    /// their case (Damerau and Levenshtein, in the form that edits no part twice).
+    private static func distance(_ left: String, _ right: String) -> Int {
+        let left = Array(left.lowercased().utf8.prefix(64))
+        let right = Array(right.lowercased().utf8.prefix(64))
+        var beforeLast = [Int](repeating: 0, count: right.count + 1)
+        var last = Array(0...right.count)
+        for row in left.indices {
+            var current = [row + 1]
             for column in right.indices {
-                let replaced = diagonal + (byte == right[column] ? 0 : 1)
-                diagonal = row[column + 1]
-                row[column + 1] = min(replaced, diagonal + 1, row[column] + 1)
+                var edits = min(
+                    last[column] + (left[row] == right[column] ? 0 : 1),
+                    last[column + 1] + 1,
+                    current[column] + 1
+                )
+                if row > 0, column > 0, left[row] == right[column - 1],
+                    left[row - 1] == right[column]
+                {
+                    edits = min(edits, beforeLast[column - 1] + 1)
+                }
+                current.append(edits)
             }
+            beforeLast = last
+            last = current
         }
-        return row[right.count]
+        return last[right.count]
     }
 }

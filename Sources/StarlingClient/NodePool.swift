@@ -67,7 +67,7 @@ final class NodePool: Sendable {
                         frame: frame,
                         sendBy: sendBy,
                         answerBy: answerBy,
-                        continuation: continuation
+                        complete: { continuation.resume(returning: $0) }
                     )
                 )
             }

@@ -17,7 +17,7 @@ struct CommandPath {
         leaf = root
         rest = arguments
         while !leaf.configuration.subcommands.isEmpty, let next = rest.first {
-            if next.hasPrefix("-") || next == "help" { return }
+            if next.hasPrefix("-") || next == "help" { break }
             let commands = leaf.configuration.subcommands
             guard
                 let command = commands.first(where: {
@@ -30,6 +30,9 @@ struct CommandPath {
             names.append(next)
             rest.removeFirst()
         }
+        // `starling dev --nodes 1` runs the verb that `dev` has by default.
+        let asksForHelp = rest.contains { ["-h", "--help", "help"].contains($0) }
+        if !asksForHelp, let command = leaf.configuration.defaultSubcommand { leaf = command }
     }
 
     private static func unknown(
@@ -38,7 +41,7 @@ struct CommandPath {
         among commands: [String]
     ) -> CommandError {
         let prefix = (["starling"] + names).joined(separator: " ")
-        let nearest = NearestName.of(name, among: commands)
+        let nearest = NearestName.closest(to: name, among: commands)
         return .usage(
             "there is no command '\(prefix) \(name)'.",
             advice: nearest.map { "Did you mean '\(prefix) \($0)'?" }
