@@ -29,8 +29,8 @@ struct Assembly: Sendable {
             name: member.name,
             clusterName: topology.clusterName,
             clusterIdentifier: topology.clusterIdentifier,
-            startNumber: opened.opened.identity.startNumber,
-            incarnation: opened.opened.identity.incarnation
+            startNumber: opened.opened.startNumber,
+            incarnation: opened.opened.incarnation
         )
     }
 
@@ -116,7 +116,7 @@ struct Assembly: Sendable {
         let plane = ControlPlane(
             identity: identity,
             topology: topology,
-            acceptor: opened.acceptor,
+            acceptor: opened.opened.acceptor,
             clockBound: opened.opened.clockBound,
             settings: settings,
             random: SeededRandom(seed: seed),

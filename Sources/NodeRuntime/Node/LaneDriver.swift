@@ -22,7 +22,7 @@ final class LaneDriver {
         var lane: Lane
         var effects = Effects()
         var results: [StorageResult] = []
-        var deferred: [DeferredJob] = []
+        var deferred: [ReplicaStore.DeferredJob] = []
         /// By lane: frames that arrived here and belong there.
         var foreign: [[ForeignFrame]]
     }
@@ -280,7 +280,7 @@ final class LaneDriver {
     // MARK: What storage threads bring
 
     /// The sync that staged writes waited for is over.
-    func synced(_ batches: [StagedWrites], isDurable: Bool) {
+    func synced(_ batches: [ReplicaStore.StagedWrites], isDurable: Bool) {
         for batch in batches {
             storage.finish(batch, isDurable: isDurable, state: &state)
         }

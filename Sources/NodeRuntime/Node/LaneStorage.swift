@@ -14,7 +14,7 @@ struct LaneStorage {
     /// Gives the jobs of a turn to the store.
     ///
     /// - Returns: the writes among them, which wait for the log's sync.
-    func submit(_ state: inout LaneDriver.State) -> StagedWrites? {
+    func submit(_ state: inout LaneDriver.State) -> ReplicaStore.StagedWrites? {
         store.submit(
             jobs: state.effects.jobs,
             payload: state.effects.payload.bytes,
@@ -24,7 +24,7 @@ struct LaneStorage {
     }
 
     /// Has staged writes synced, or finishes them at once where durability is periodic.
-    func stage(_ writes: StagedWrites, state: inout LaneDriver.State) {
+    func stage(_ writes: ReplicaStore.StagedWrites, state: inout LaneDriver.State) {
         switch durability {
         case .group:
             sync.enqueue(writes, of: lane)
@@ -35,7 +35,7 @@ struct LaneStorage {
     }
 
     /// Applies writes whose sync is over.
-    func finish(_ writes: StagedWrites, isDurable: Bool, state: inout LaneDriver.State) {
+    func finish(_ writes: ReplicaStore.StagedWrites, isDurable: Bool, state: inout LaneDriver.State) {
         store.finish(
             writes,
             isDurable: isDurable,
@@ -45,7 +45,7 @@ struct LaneStorage {
     }
 
     /// Runs a job on a storage thread; where too many wait already, refuses it at once.
-    func run(_ job: DeferredJob, results: inout [StorageResult]) {
-        if !disks.run(job, for: lane) { results.append(job.overloaded) }
+    func run(_ job: ReplicaStore.DeferredJob, results: inout [StorageResult]) {
+        if !disks.run(job, for: lane) { results.append(job.refused) }
     }
 }

@@ -44,7 +44,7 @@ extension NodeError: CustomStringConvertible {
             "the certificate is of node \(certificate), the configuration of \(name); use the "
                 + "certificate of \(name)"
         case .security(let reason): reason
-        case .dataDirectory(let path, let reason, _): "data directory \(path): \(reason)"
+        case .dataDirectory(_, let reason, _): reason
         case .storage(let reason): "storage: \(reason)"
         }
     }

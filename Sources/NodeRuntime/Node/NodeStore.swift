@@ -3,16 +3,13 @@ import FileSystems
 import Foundation
 import ObjectStorage
 import Partitioning
-import Replication
 import StorageEngine
 
 /// The data directory of a node, opened and locked.
 struct NodeStore {
     let states: NodeStateStore
-    let opened: NodeStateStore.OpenedState
+    let opened: NodeStateStore.Opened
     let objects: ReplicaStore
-    /// The acceptor's state on disk; nil before the first.
-    let acceptor: RegisterAcceptor?
 
     /// Opens a node's data directory, or makes it.
     ///
@@ -31,7 +28,7 @@ struct NodeStore {
         let files = PosixFileSystem()
         let random = ProcessSetup.randomBytes(16)
         let states: NodeStateStore
-        let opened: NodeStateStore.OpenedState
+        let opened: NodeStateStore.Opened
         do {
             (states, opened) = try NodeStateStore.open(
                 directory: directory,
@@ -41,46 +38,32 @@ struct NodeStore {
                 randomBytes: random
             )
         } catch {
-            throw NodeError.dataDirectory(
-                path: directory,
-                reason: "\(error)",
-                isForeign: error.isForeign
-            )
+            throw NodeError.dataDirectory(path: directory, error)
         }
-        let acceptor = try acceptor(opened.acceptor, in: directory)
         var options = EngineOptions()
         options.memoryBudget = configuration.memoryBudget
+        options.identity = opened.engineIdentity
         do {
+            // The engine locks its directory too, by a file of the same name.
             let objects = try ReplicaStore.open(
-                directory: directory,
+                directory: directory + "/store",
                 on: files,
                 topology: opened.topology,
                 options: options
             )
-            return NodeStore(
-                states: states,
-                opened: opened,
-                objects: objects,
-                acceptor: acceptor
-            )
+            return NodeStore(states: states, opened: opened, objects: objects)
         } catch {
-            throw NodeError.dataDirectory(path: directory, reason: "\(error)", isForeign: false)
+            states.close()
+            throw NodeError.storage("\(error)")
         }
     }
+}
 
-    private static func acceptor(
-        _ bytes: [UInt8]?,
-        in directory: String
-    ) throws(NodeError) -> RegisterAcceptor? {
-        guard let bytes else { return nil }
-        do {
-            return try RegisterAcceptor(decoding: bytes)
-        } catch {
-            throw .dataDirectory(
-                path: directory,
-                reason: "the acceptor's state cannot be read: \(error)",
-                isForeign: false
-            )
-        }
+extension NodeError {
+    /// Why a data directory cannot be used.
+    fileprivate static func dataDirectory(path: String, _ error: NodeStateError) -> NodeError {
+        var isForeign = false
+        if case .notOurs = error { isForeign = true }
+        return .dataDirectory(path: path, reason: "\(error)", isForeign: isForeign)
     }
 }

@@ -20,6 +20,7 @@ struct RunningNode: Sendable {
 
     private struct Parts: Sendable {
         var store: ReplicaStore
+        var states: NodeStateStore
         var security: NodeSecurity
         var sync: SyncThread
         var disks: DiskThreads
@@ -75,6 +76,7 @@ struct RunningNode: Sendable {
         let router = try await assembly.makeDrivers(laneGroup: laneGroup, controlGroup: controlGroup)
         var parts = Parts(
             store: store,
+            states: opened.states,
             security: security,
             sync: sync,
             disks: disks,
@@ -95,7 +97,7 @@ struct RunningNode: Sendable {
         return RunningNode(
             clusterName: topology.clusterName,
             epoch: topology.epoch,
-            startNumber: opened.opened.identity.startNumber,
+            startNumber: opened.opened.startNumber,
             peerAddress: parts.listeners[0].address.map(AddressText.of) ?? "",
             clientAddress: parts.listeners[1].address.map(AddressText.of) ?? "",
             parts: parts
@@ -218,6 +220,7 @@ struct RunningNode: Sendable {
         } catch {
             throw NodeError.storage("\(error)")
         }
+        parts.states.close()
         try await parts.laneGroup.shutdownGracefully()
         try await parts.controlGroup.shutdownGracefully()
     }

@@ -27,7 +27,7 @@ final class DiskThreads: Sendable {
     /// Runs a job; `LaneDriver.completed` hears of it.
     ///
     /// - Returns: false when too many wait already.
-    func run(_ job: DeferredJob, for lane: UInt8) -> Bool {
+    func run(_ job: ReplicaStore.DeferredJob, for lane: UInt8) -> Bool {
         let isRoom = waiting.withLock { waiting in
             guard waiting < Self.maximumWaiting else { return false }
             waiting += 1

@@ -97,7 +97,7 @@ extension PersistQueue: Sendable {}
 
 extension ControlEffects.Persist.Content {
     /// The same as the store of states takes it.
-    fileprivate var stored: Persisted {
+    fileprivate var stored: NodeStateStore.Content {
         switch self {
         case .clockBound(let bound): .clockBound(bound)
         case .acceptor(let bytes): .acceptor(bytes)

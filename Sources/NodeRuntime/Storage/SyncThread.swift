@@ -10,7 +10,7 @@ import Synchronization
 final class SyncThread: Sendable {
     private struct State {
         /// Batches by lane, in the order of their lanes' stagings.
-        var waiting: [[StagedWrites]]
+        var waiting: [[ReplicaStore.StagedWrites]]
         var isWaiting = false
         /// Whether the thread was told to look.
         var isAwake = false
@@ -38,7 +38,7 @@ final class SyncThread: Sendable {
     }
 
     /// Has writes synced; `LaneDriver.synced` hears of it.
-    func enqueue(_ writes: StagedWrites, of lane: UInt8) {
+    func enqueue(_ writes: ReplicaStore.StagedWrites, of lane: UInt8) {
         let wakes = state.withLock { state in
             state.waiting[Int(lane)].append(writes)
             state.isWaiting = true
@@ -85,7 +85,7 @@ final class SyncThread: Sendable {
     }
 
     /// What is to be synced now; nil when nothing is, and the thread may rest.
-    private func takeBatches() -> [[StagedWrites]]? {
+    private func takeBatches() -> [[ReplicaStore.StagedWrites]]? {
         state.withLock { state in
             guard state.isWaiting || state.isUnsynced else {
                 state.isAwake = false
