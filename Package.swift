@@ -15,12 +15,16 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 }
 
 /// The tests of one target.
-func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = [])
-    -> Target
-{
+func tests(
+    _ name: String,
+    _ dependencies: [Target.Dependency],
+    exclude: [String] = [],
+    resources: [Resource] = []
+) -> Target {
     .testTarget(
         name: name,
         dependencies: ["TestSupport"] + dependencies,
+        exclude: exclude,
         resources: resources,
         swiftSettings: settings
     )
@@ -122,8 +126,8 @@ let package = Package(
             [
                 "ByteCoding", "ClusterPrimitives", "FileSystems", "Partitioning", "Membership",
                 "Causality", "Replication", "ClientProtocol", "PeerProtocol", "NodeCore",
-                "StorageEngine", "ObjectStorage", "MutualTLS", nioCore, nioPosix, logging,
-                lifecycle, unixSignals, yams,
+                "StorageEngine", "ObjectStorage", "MutualTLS", nioCore, nioPosix, nioTLS,
+                logging, lifecycle, unixSignals, yams,
             ]
         ),
         module(
@@ -149,7 +153,7 @@ let package = Package(
                 "ByteCoding", "ClusterPrimitives", "FileSystems", "Partitioning", "Causality",
                 "Replication", "ClientProtocol", "MutualTLS", "NodeRuntime", "StarlingClient",
                 "Simulation",
-                argumentParser, logging, histogram, yams, nioCore, nioPosix,
+                argumentParser, logging, lifecycle, unixSignals, histogram, yams, nioCore, nioPosix,
             ],
             swiftSettings: settings
         ),
@@ -163,7 +167,11 @@ let package = Package(
         ),
         tests("ByteCodingTests", ["ByteCoding", "ClusterPrimitives"]),
         tests("FileSystemsTests", ["FileSystems", "ClusterPrimitives"]),
-        tests("PartitioningTests", ["Partitioning", "ClusterPrimitives", "ByteCoding"]),
+        tests(
+            "PartitioningTests",
+            ["Partitioning", "ClusterPrimitives", "ByteCoding"],
+            resources: [.copy("Fixtures")]
+        ),
         tests("MembershipTests", ["Membership", "ClusterPrimitives"]),
         tests("CausalityTests", ["Causality", "ByteCoding", "ClusterPrimitives"]),
         tests(
@@ -175,7 +183,8 @@ let package = Package(
             [
                 "Replication", "Partitioning", "Membership", "Causality", "ByteCoding",
                 "ClusterPrimitives",
-            ]
+            ],
+            exclude: ["Scenarios"]
         ),
         tests(
             "ProtocolTests",

@@ -6,12 +6,16 @@ public import ClusterPrimitives
 /// keeps on disk ahead of it, and a restarted node begins at the bound it finds there.
 /// The 500 ms limit applies where a foreign timestamp enters; stored data never moves the clock.
 public struct HybridClock: Sendable {
-    /// How far ahead of this node's wall clock a foreign timestamp may lie: 500 ms. More lets a
-    /// wrong clock push all others; less refuses messages of nodes whose clocks are fine.
+    /// How far ahead of this node's wall clock a foreign timestamp may lie.
+    ///
+    /// 500 ms. More lets a wrong clock push all others; less refuses messages of nodes whose
+    /// clocks are fine.
     public static let maximumOffset: Duration = .milliseconds(500)
-    /// How far ahead of the clock the bound on disk is kept: 3 s. More makes a restarted node
-    /// start further in the future; less writes it more often.
-    public static let reserve: Duration = .seconds(3)
+    /// How far ahead of the clock the bound on disk is kept.
+    ///
+    /// 1 s. More makes a restarted node wait longer before its stamps are believed; less writes
+    /// the bound more often.
+    public static let reserve: Duration = .seconds(1)
 
     /// The latest reading or absorbed timestamp.
     public private(set) var latest: HybridTimestamp

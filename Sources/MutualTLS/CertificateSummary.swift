@@ -43,7 +43,8 @@ package struct CertificateSummary: Hashable, Sendable {
         dnsNames = names.dnsNames.map { Printable.text($0) }
         ipAddresses = names.ipAddresses
         let key = X509_get0_pubkey(pointer)
-        keyKind = key.flatMap { EVP_PKEY_get0_type_name($0) }.map { String(cString: $0) } ?? "unknown"
+        keyKind =
+            key.flatMap { EVP_PKEY_get0_type_name($0) }.map { String(cString: $0) } ?? "unknown"
         keyBits = key.map { Int(EVP_PKEY_get_bits($0)) } ?? 0
         signatureAlgorithm =
             OBJ_nid2ln(X509_get_signature_nid(pointer)).map { String(cString: $0) } ?? "unknown"

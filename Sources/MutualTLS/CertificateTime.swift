@@ -34,7 +34,8 @@ package struct CertificateTime: Hashable, Comparable, Sendable {
 extension CertificateTime: CustomStringConvertible {
     /// The moment in the form of ISO 8601, such as `2026-01-31T23:59:59Z`.
     package var description: String {
-        let day = secondsSince1970 >= 0 ? secondsSince1970 / 86_400 : (secondsSince1970 - 86_399) / 86_400
+        let day =
+            secondsSince1970 >= 0 ? secondsSince1970 / 86_400 : (secondsSince1970 - 86_399) / 86_400
         let second = secondsSince1970 - day * 86_400
         // Hinnant, "chrono-compatible low-level date algorithms": eras of 400 years from March.
         let shifted = day + 719_468

@@ -23,10 +23,18 @@ enum CertificateVerification {
         return try rule.identity(of: Certificate(owning: leaf))
     }
 
-    /// Checks a chain, leaf first, as a handshake would, apart from its purpose.
+    /// Checks a chain, leaf first, as a handshake would.
     ///
+    /// - Parameters:
+    ///   - chain: the leaf, and what may stand between it and an authority.
+    ///   - store: authorities and revocation lists.
+    ///   - purpose: OpenSSL's name of what the leaf must be fit for; nil for anything.
     /// - Throws: `TLSError.verificationFailed` with the first fault.
-    static func verify(_ chain: [Certificate], in store: OpaquePointer) throws(TLSError) {
+    static func verify(
+        _ chain: [Certificate],
+        in store: OpaquePointer?,
+        purpose: String? = nil
+    ) throws(TLSError) {
         let context = try Handle(X509_STORE_CTX_new(), to: "make a verification") {
             X509_STORE_CTX_free($0)
         }
@@ -45,6 +53,12 @@ enum CertificateVerification {
             let parameters = X509_STORE_CTX_get0_param(context.pointer)
             X509_VERIFY_PARAM_set_depth(parameters, TrustStore.maximumIntermediates)
             X509_VERIFY_PARAM_set_auth_level(parameters, TrustStore.securityLevel)
+            if let purpose {
+                try ErrorQueue.check(
+                    X509_STORE_CTX_set_default(context.pointer, purpose),
+                    to: "set a purpose"
+                )
+            }
             guard X509_verify_cert(context.pointer) == 1 else {
                 ErrorQueue.clear()
                 throw failure(X509_STORE_CTX_get_error(context.pointer), in: context.pointer)

@@ -17,8 +17,10 @@ final class CiphertextWindow {
     /// The channel may still hold `output`; its bytes are not ours to append to.
     private var isOutputTaken = false
 
-    /// More than this is given back once sent, instead of being kept for the next flush.
-    private static let retainedCapacity = 256 << 10
+    /// The largest buffer kept for its next use, in bytes; a larger one is given back.
+    ///
+    /// A connection keeps up to three, which bounds what an idle one costs.
+    static let retainedCapacity = 16 << 10
 
     /// How many lent bytes OpenSSL has not taken yet.
     var remaining: Int { input.count }

@@ -8,9 +8,6 @@ struct OutgoingPlaintext {
     private var flushedBytes = 0
     private var flushedPromises = 0
 
-    /// More than this is given back once sent, instead of being kept for the next flush.
-    private static let retainedCapacity = 256 << 10
-
     /// Whether anything lies before the last flush.
     var hasFlushed: Bool { flushedBytes > 0 || flushedPromises > 0 }
 
@@ -52,7 +49,7 @@ struct OutgoingPlaintext {
         }
         buffer.moveReaderIndex(forwardBy: count)
         if buffer.readableBytes == 0 {
-            if buffer.capacity > OutgoingPlaintext.retainedCapacity {
+            if buffer.capacity > CiphertextWindow.retainedCapacity {
                 buffer = ByteBuffer()
             } else {
                 buffer.clear()

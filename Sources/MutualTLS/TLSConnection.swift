@@ -115,6 +115,31 @@ final class TLSConnection {
         window.takeOutput()
     }
 
+    /// Checks the peer's certificate again, by another context.
+    ///
+    /// - Throws: `TLSError.verificationFailed` or `TLSError.identityRefused`.
+    func checkPeer(against context: TLSContext, expectedName: String?) throws(TLSError) {
+        ErrorQueue.clear()
+        guard let pointer = SSL_get1_peer_certificate(ssl) else {
+            throw .identityRefused(reason: "the peer presented no certificate")
+        }
+        let leaf = Certificate(owning: pointer)
+        var chain = [leaf]
+        let presented = SSL_get_peer_cert_chain(ssl)
+        for index in 0..<max(0, OPENSSL_sk_num(presented)) {
+            guard let other = OPENSSL_sk_value(presented, index),
+                X509_up_ref(OpaquePointer(other)) == 1
+            else { continue }
+            chain.append(Certificate(owning: OpaquePointer(other)))
+        }
+        try CertificateVerification.verify(
+            chain,
+            in: SSL_CTX_get_cert_store(context.handle),
+            purpose: context.role.isServer ? "ssl_client" : "ssl_server"
+        )
+        _ = try context.peerRule(expectedName: expectedName).identity(of: leaf)
+    }
+
     private func advanceHandshake(_ outcome: inout Outcome) {
         let result = SSL_do_handshake(ssl)
         guard result == 1 else {
@@ -140,21 +165,22 @@ final class TLSConnection {
         // Keeps the storage only when nobody downstream holds it.
         plaintext.clear(minimumCapacity: min(window.remaining, 16 << 10))
         var result: Int32 = 1
-        while result == 1 {
+        repeat {
             let expected = max(window.remaining, Int(SSL_pending(ssl)), 512)
             plaintext.writeWithUnsafeMutableBytes(minimumWritableBytes: expected) { free in
                 var count = 0
                 result = SSL_read_ex(ssl, free.baseAddress, free.count, &count)
                 return result == 1 ? count : 0
             }
-        }
-        switch SSL_get_error(ssl, result) {
+            // Without either OpenSSL has nothing left but an incomplete record.
+        } while result == 1 && (window.remaining > 0 || SSL_pending(ssl) > 0)
+        switch result == 1 ? SSL_ERROR_WANT_READ : SSL_get_error(ssl, result) {
         case SSL_ERROR_WANT_READ: break
         case SSL_ERROR_ZERO_RETURN: outcome.isPeerDone = true
         default: outcome.failure = failure(of: result)
         }
         if plaintext.readableBytes > 0 { outcome.plaintext = plaintext }
-        if plaintext.capacity > 256 << 10 { plaintext = ByteBuffer() }
+        if plaintext.capacity > CiphertextWindow.retainedCapacity { plaintext = ByteBuffer() }
     }
 
     /// Ends the session and tells why the last call failed.

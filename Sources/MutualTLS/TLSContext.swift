@@ -83,7 +83,10 @@ package final class TLSContext: Sendable {
             throw .certificateInvalid(path: path, reason: "has no readable end of validity")
         }
         guard X509_cmp_current_time(X509_get0_notAfter(leaf.pointer)) > 0 else {
-            throw .certificateInvalid(path: path, reason: "has expired on \(expiry); make a new one")
+            throw .certificateInvalid(
+                path: path,
+                reason: "has expired on \(expiry); make a new one"
+            )
         }
         return (identity, expiry)
     }

@@ -62,6 +62,19 @@ package final class TLSHandler: ChannelDuplexHandler {
         connection.flatMap { $0.isHandshakeComplete ? $0.peerIdentity : nil }
     }
 
+    /// Checks the peer's certificate again, by the files of another context of the same role.
+    ///
+    /// After a reload this finds the connections whose peers have been revoked or have expired
+    /// meanwhile; closing them is up to the caller. On the event loop only.
+    ///
+    /// - Throws: the reason for which a new connection would be refused.
+    package func checkPeer(against context: TLSContext) throws(TLSError) {
+        guard let connection, connection.isHandshakeComplete else {
+            throw .identityRefused(reason: "the peer is not authenticated")
+        }
+        try connection.checkPeer(against: context, expectedName: expectedName)
+    }
+
     package func handlerAdded(context: ChannelHandlerContext) {
         if context.channel.isActive { start(context) }
     }
@@ -87,7 +100,7 @@ package final class TLSHandler: ChannelDuplexHandler {
         switch last {
         case .handshaking:
             context.fireErrorCaught(TLSError.closedDuringHandshake)
-        case .open where !hasReceivedCloseNotify && !hasSentCloseNotify:
+        case .open where !hasReceivedCloseNotify:
             context.fireErrorCaught(TLSError.truncated)
         default:
             break
@@ -177,7 +190,6 @@ package final class TLSHandler: ChannelDuplexHandler {
             context.close(mode: mode, promise: promise)
         }
     }
-
 }
 
 @available(*, unavailable)

@@ -102,7 +102,8 @@ struct Placement {
         var missing = open.reduce(0) { $0 + $1.replicas }
         var taken = ReplicaSet()
         var index = start
-        for _ in positions.indices where missing > 0 {
+        for _ in positions.indices {
+            if missing == 0 { break }
             let member = positions[index].member
             index = index + 1 == positions.count ? 0 : index + 1
             let node = nodes[member]

@@ -21,12 +21,16 @@ package final class Ring: Sendable {
         ends = ranges.map(\.range.end.ordered)
     }
 
-    /// The replicas of the keys with this token, in preference order. O(log ranges).
+    /// The replicas of the keys with this token, in preference order.
+    ///
+    /// O(log ranges).
     package func replicas(for token: Token) -> ReplicaSet {
         ranges[index(of: token)].replicas
     }
 
-    /// The range that holds `token`, as an index into `ranges`. O(log ranges).
+    /// The range that holds `token`, as an index into `ranges`.
+    ///
+    /// O(log ranges).
     package func index(of token: Token) -> Int {
         let wanted = token.ordered
         var low = 0
@@ -38,16 +42,16 @@ package final class Ring: Sendable {
         return low
     }
 
-    /// The share of the circle, 0…1, of which `node` holds a copy. O(ranges).
+    /// The share of the circle, 0…1, of which `node` holds a copy.
     ///
-    /// Over all nodes these shares add up to the number of replicas of a key.
+    /// O(ranges). Over all nodes these shares add up to the number of replicas of a key.
     package func ownership(of node: NodeID) -> Double {
         share { $0.contains(node) }
     }
 
-    /// The share of the circle, 0…1, whose first replica is `node`. O(ranges).
+    /// The share of the circle, 0…1, whose first replica is `node`.
     ///
-    /// Over all nodes these shares add up to 1.
+    /// O(ranges). Over all nodes these shares add up to 1.
     package func primaryOwnership(of node: NodeID) -> Double {
         share { $0.first == node }
     }

@@ -3,10 +3,10 @@ internal import ClusterPrimitives
 /// Deals the equal slots of one datacenter's circle out to its members.
 ///
 /// A token's replicated ownership reaches back from it to where a walk would find enough other
-/// racks or nodes first. With equal slots it is the same for all when racks alternate evenly and
-/// a member's slots lie no closer than the others'. So slots are dealt greedily: the rack that is
-/// furthest behind its share, in it a member not dealt just before, with the fewest slots so
-/// far. Ties are drawn, so that a lost member's load spreads over many neighbours.
+/// racks or nodes first; with equal slots it is a number of slots. They are dealt greedily,
+/// clockwise: to the rack that is furthest behind its share; in it, among the members with the
+/// fewest slots, to the one that keeps what they own alike. Ties are drawn, so that a lost
+/// member's load spreads over many neighbours.
 struct SlotAssignment {
     /// Fixed, because the founding of a cluster is a pure function of its members.
     private static let seed: UInt64 = 0x5354_4152_4C49_4E47
@@ -15,57 +15,71 @@ struct SlotAssignment {
 
     /// The members of each rack, in order of first appearance.
     private let racks: [[Int]]
-    private let memberCount: Int
+    private let rackOfMember: [Int]
 
-    /// - Parameter racks: the rack of each member.
+    /// Members 0, 1, … stand in the racks of these names.
     init(racks names: [String]) {
         var numbers: [String: Int] = [:]
         var racks: [[Int]] = []
+        var rackOfMember: [Int] = []
         for (member, name) in names.enumerated() {
-            if let number = numbers[name] {
-                racks[number].append(member)
-            } else {
-                numbers[name] = racks.count
-                racks.append([member])
+            let number = numbers[name] ?? racks.count
+            if number == racks.count {
+                numbers[name] = number
+                racks.append([])
             }
+            racks[number].append(member)
+            rackOfMember.append(number)
         }
         self.racks = racks
-        memberCount = names.count
+        self.rackOfMember = rackOfMember
     }
 
     /// The member that each slot goes to, clockwise.
     func assigned(perMember: Int) -> [Int] {
         var random = SeededRandom(seed: Self.seed)
         var slots: [Int] = []
-        var dealt = [Int](repeating: 0, count: memberCount)
+        var dealt = [Int](repeating: 0, count: rackOfMember.count)
+        var owned = dealt
         var dealtInRack = [Int](repeating: 0, count: racks.count)
-        var lastSlot = [Int](repeating: Int.min / 2, count: memberCount)
-        for slot in 0..<(memberCount * perMember) {
+        var ownedInRack = dealtInRack
+        for _ in 0..<(rackOfMember.count * perMember) {
             let rack = rackBehindMost(dealtInRack)
-            var ties: [Int] = []
-            var best = (Int.max, Int.max)
-            for member in racks[rack] where dealt[member] < perMember {
-                let gap = slot - lastSlot[member]
-                let score = (dealt[member], max(0, spacing(racks[rack].count) - gap))
-                if score < best {
-                    best = score
-                    ties = [member]
-                } else if score == best {
-                    ties.append(member)
-                }
-            }
-            let member = random.pick(ties)
+            let fewest = racks[rack].map { dealt[$0] }.min() ?? 0
+            let spans = racks[rack].filter { dealt[$0] == fewest }
+                .map { (member: $0, span: span(of: $0, behind: slots)) }
+            // A slot that lies close behind one of the same member is worth less to it.
+            let longest = spans.map(\.span).max() ?? 0
+            let open = spans.filter { $0.span == longest }.map(\.member)
+            // A long slot goes to who owns least, a short one to who owns most.
+            let isLong = longest * dealtInRack[rack] >= ownedInRack[rack]
+            let amounts = open.map { owned[$0] }
+            let wanted = isLong ? amounts.min() : amounts.max()
+            let member = random.pick(open.filter { owned[$0] == wanted })
             slots.append(member)
             dealt[member] += 1
+            owned[member] += longest
             dealtInRack[rack] += 1
-            lastSlot[member] = slot
+            ownedInRack[rack] += longest
         }
         return slots
     }
 
-    /// Slots that should lie between two of one member, if there are enough members in its rack.
-    private func spacing(_ members: Int) -> Int {
-        memberCount / members * min(members, Self.replicas)
+    /// How many slots, itself included, the next one holds replicas of if it is `member`'s.
+    private func span(of member: Int, behind slots: [Int]) -> Int {
+        let isByRack = racks.count >= Self.replicas
+        func group(_ member: Int) -> Int { isByRack ? rackOfMember[member] : member }
+        let own = group(member)
+        var others: [Int] = []
+        var count = 1
+        for other in slots.reversed() {
+            let met = group(other)
+            if met == own { break }
+            if !others.contains(met) { others.append(met) }
+            if others.count == Self.replicas { break }
+            count += 1
+        }
+        return count
     }
 
     /// The rack with the smallest share of its slots dealt; the first of equals.

@@ -10,7 +10,8 @@ package import ByteCoding
 /// The least token, `min`, is the token of no key and of no member; it marks where the circle is
 /// cut open.
 package struct Token: Hashable, Comparable, Sendable, CustomStringConvertible {
-    /// The token itself. On disk and on the wire: the hash never changes.
+    /// The token itself.
+    // On disk and on the wire: the hash never changes.
     package let rawValue: Int64
 
     /// The token of this value.

@@ -8,9 +8,7 @@ package struct TokenRange: Hashable, Sendable, CustomStringConvertible {
     /// Inclusive.
     package let end: Token
 
-    /// The range (start, end].
-    ///
-    /// - Parameter end: not before `start`.
+    /// The range (start, end]; `end` must not lie before `start`.
     package init(after start: Token, through end: Token) {
         precondition(start <= end, "the range (\(start), \(end)] would wrap")
         self.start = start

@@ -44,12 +44,10 @@ extension Topology {
     /// A pure function: nodes that are given the same arguments found the same cluster. Members
     /// are numbered from 1 and datacenters from 0 in the order given.
     ///
-    /// - Parameters:
-    ///   - name: the cluster's name.
-    ///   - members: 1 to `Limits.members`.
-    ///   - tokensPerMember: 1 to 256; fewer spread a lost node's load over fewer others, more
-    ///     make any two failures more likely to meet in one range.
-    ///   - allocation: how tokens are chosen.
+    /// There may be 1 to `Limits.members` members with 1 to 256 tokens each: with fewer tokens, a
+    /// lost node's load falls on fewer others; with more, any two failures are more likely to
+    /// meet in one range.
+    ///
     /// - Throws: what is wrong with the names, endpoints or counts.
     package static func founding(
         cluster name: String,

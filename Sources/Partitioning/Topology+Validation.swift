@@ -13,6 +13,17 @@ extension Topology {
         try validateTokens()
         try validateKeyspaces()
         try validateVoters()
+        try validateFounding()
+    }
+
+    /// What claims to be the founding must have the digest that later epochs refer to.
+    private func validateFounding() throws(CodingError) {
+        guard epoch == 1 else { return }
+        var body = ByteWriter()
+        encodeBody(into: &body)
+        guard SHA256.digest(body.bytes) == foundingDigest else {
+            throw .invalid(field: "founding digest", value: epoch)
+        }
     }
 
     private func validateDatacenters() throws(CodingError) {

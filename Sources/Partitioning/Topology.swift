@@ -1,9 +1,9 @@
 package import ClusterPrimitives
 
 /// Everything the members of a cluster agree on: who they are, what they own, which keyspaces
-/// there are. One immutable value per epoch.
+/// there are.
 ///
-/// Placement is a pure function of it (`Ring`). It changes only by a committed next epoch; what a
+/// One immutable value per epoch. Placement is a pure function of it (`Ring`). It changes only by a committed next epoch; what a
 /// failure detector thinks never touches it.
 package struct Topology: Equatable, Sendable {
     /// The most members that vote on the next epoch.
@@ -58,7 +58,9 @@ package struct Topology: Equatable, Sendable {
 }
 
 extension Topology {
-    /// The member with this number, nil when there is none. O(log members).
+    /// The member with this number, nil when there is none.
+    ///
+    /// O(log members).
     package func member(_ id: NodeID) -> Member? {
         var low = 0
         var high = members.count
@@ -70,22 +72,22 @@ extension Topology {
         return members[low]
     }
 
-    /// The member of this name, nil when there is none. O(members).
+    /// The member of this name, nil when there is none.
     package func member(named name: String) -> Member? {
         members.first { $0.name == name }
     }
 
-    /// The members of a datacenter, ascending by id. O(members).
+    /// The members of a datacenter, ascending by id.
     package func members(in datacenter: DatacenterID) -> [Member] {
         members.filter { $0.datacenter == datacenter }
     }
 
-    /// The keyspace of this name, nil when there is none. O(keyspaces).
+    /// The keyspace of this name, nil when there is none.
     package func keyspace(named name: String) -> Keyspace? {
         keyspaces.first { $0.name == name }
     }
 
-    /// The keyspace with this number, nil when there is none. O(keyspaces).
+    /// The keyspace with this number, nil when there is none.
     package func keyspace(_ number: KeyspaceNumber) -> Keyspace? {
         keyspaces.first { $0.number == number }
     }
@@ -95,9 +97,7 @@ extension Topology {
         datacenters.firstIndex(of: name).map { DatacenterID(UInt8($0)) }
     }
 
-    /// The name of a datacenter.
-    ///
-    /// - Parameter datacenter: one of this topology.
+    /// The name of a datacenter, which must be one of this topology's.
     package func name(of datacenter: DatacenterID) -> String {
         precondition(
             Int(datacenter.rawValue) < datacenters.count,

@@ -2,9 +2,10 @@ internal import ClusterPrimitives
 
 /// Chooses the members whose majority decides on the next epoch.
 enum VoterChoice {
-    /// All members while there are at most `limit`; else `limit` of them, each in the datacenter
-    /// with the fewest voters so far, there in the rack with the fewest, there the lowest number.
-    /// Ascending.
+    /// All members while there are at most `limit`, else `limit` of them; ascending.
+    ///
+    /// Each is taken in the datacenter with the fewest voters so far, there in the rack with the
+    /// fewest, there by the lowest number.
     static func voters(among members: [Member], limit: Int) -> [NodeID] {
         guard members.count > limit else { return members.map(\.id).sorted() }
         var chosen: [Member] = []

@@ -10,6 +10,8 @@ struct Starling: AsyncParsableCommand {
         abstract: "A leaderless key-value store: its nodes, its data, its upkeep.",
         version: version,
         subcommands: [
+            DevCommand.self, NodeCommand.self, TopologyCommand.self, CertCommand.self,
+            ConfigCommand.self,
             PutCommand.self, GetCommand.self, DeleteCommand.self, ScanCommand.self,
             ImportCommand.self, ExportCommand.self, KeyspaceCommand.self,
             StatusCommand.self, RingCommand.self, BenchCommand.self,

@@ -14,6 +14,25 @@ private final class Echo: ChannelInboundHandler {
     }
 }
 
+/// Answers with everything it has read once the other side has said that there is no more.
+private final class AnswerAtEnd: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private var bytes = ByteBuffer()
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var buffer = unwrapInboundIn(data)
+        bytes.writeBuffer(&buffer)
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard case ChannelEvent.inputClosed = event else { return }
+        context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+        context.close(mode: .output, promise: nil)
+    }
+}
+
 /// Collects what it reads and ends a promise when there is enough, or when an error comes.
 private final class Collector: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
@@ -21,7 +40,6 @@ private final class Collector: ChannelInboundHandler {
     private var bytes = ByteBuffer()
     private let wanted: Int
     private let promise: EventLoopPromise<ByteBuffer>
-    private(set) var `protocol`: String?
 
     init(wanted: Int, promise: EventLoopPromise<ByteBuffer>) {
         self.wanted = wanted
@@ -147,5 +165,55 @@ private final class Collector: ChannelInboundHandler {
                 expecting: "n3"
             )
         }
+    }
+
+    @Test func `a refused client learns the reason at its first read`() async throws {
+        let files = try ClusterFiles()
+        let strangers = try ClusterFiles()
+        var configuration = strangers.configuration("c1")
+        configuration.authorityFile = files.directory.file("ca.crt")
+        let client = try TLSContext(configuration, role: .clientClient)
+        let server = try files.context("n1", .clientServer)
+        await #expect(throws: TLSError.refusedByPeer(alert: "unknown CA")) {
+            try await echo([ByteBuffer(string: "secret")], server: server, client: client)
+        }
+    }
+
+    @Test func `a client that has said its last word still gets the answer`() async throws {
+        let files = try ClusterFiles()
+        let server = try files.context("n1", .clientServer)
+        let client = try files.context("c1", .clientClient)
+        let group = MultiThreadedEventLoopGroup.singleton
+        let listener = try await ServerBootstrap(group: group)
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandlers([
+                        TLSHandler(context: server), AnswerAtEnd(),
+                    ])
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        let loop = group.next()
+        let sent = pattern(3 << 20)
+        let promise = loop.makePromise(of: ByteBuffer.self)
+        let address = try #require(listener.localAddress)
+        let channel = try await ClientBootstrap(group: loop)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandlers([
+                        TLSHandler(context: client),
+                        Collector(wanted: sent.readableBytes, promise: promise),
+                    ])
+                }
+            }
+            .connect(to: address).get()
+        // Queued until the handshake is over, and encrypted by then.
+        try await channel.writeAndFlush(sent).get()
+        try await channel.close(mode: .output).get()
+        #expect(try await promise.futureResult.get() == sent)
+        // The server's close_notify and end of stream close this side as well.
+        try await channel.closeFuture.get()
+        try await listener.close().get()
     }
 }

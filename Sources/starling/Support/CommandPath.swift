@@ -30,7 +30,9 @@ struct CommandPath {
             names.append(next)
             rest.removeFirst()
         }
-        if let standard = leaf.configuration.defaultSubcommand { leaf = standard }
+        // `starling dev --nodes 1` runs the verb that `dev` has by default.
+        let asksForHelp = rest.contains { ["-h", "--help", "help"].contains($0) }
+        if !asksForHelp, let command = leaf.configuration.defaultSubcommand { leaf = command }
     }
 
     private static func unknown(

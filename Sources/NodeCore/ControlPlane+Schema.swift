@@ -1,0 +1,467 @@
+import ByteCoding
+import Causality
+import ClientProtocol
+import ClusterPrimitives
+import Partitioning
+import PeerProtocol
+import Replication
+
+/// A change of the keyspaces that a client asked this node for.
+struct SchemaChange {
+    /// The change.
+    enum Change {
+        case create(KeyspaceDefinition)
+        case drop(String)
+    }
+
+    /// Names the attempt in messages; above all attempts of this process.
+    var attempt: UInt64
+    var change: Change
+    var asker: ControlPlane.Asker
+    var proposer: RegisterProposer
+}
+
+/// Changes of the topology through its consensus register, one after another.
+///
+/// Losing the majority of its voters refuses such changes only.
+extension ControlPlane {
+    /// Changes that wait at most; further ones are refused.
+    static var maximumChanges: Int { 64 }
+
+    /// A request that a lane passed on.
+    package mutating func request(
+        _ request: ControlRequest,
+        at now: Instant,
+        into effects: inout ControlEffects
+    ) {
+        switch request {
+        case .newerEpoch(let epoch, let node):
+            if epoch > adoptingEpoch { fetchTopology(from: node, at: now, into: &effects) }
+        case .client(let request, let lane, let connection, let correlation):
+            let asker = Asker(lane: lane, connection: connection, correlation: correlation)
+            serve(request, asker, at: now, into: &effects)
+        }
+    }
+
+    private mutating func serve(
+        _ request: ClientControlRequest,
+        _ asker: Asker,
+        at now: Instant,
+        into effects: inout ControlEffects
+    ) {
+        switch request {
+        case .describe:
+            let topology = view.topology.encode()
+            reply(.topology, to: asker, into: &effects) { $0.raw(topology) }
+        case .status:
+            let status = status(at: now)
+            reply(.statusReport, to: asker, into: &effects) { status.encode(into: &$0) }
+        case .createKeyspace(let body):
+            guard
+                let decoded = try? CreateKeyspaceRequest(
+                    decoding: ByteRange(offset: 0, count: body.count),
+                    of: body.span.bytes
+                )
+            else { return refuseMalformed(asker, into: &effects) }
+            guard let mode = ConflictMode(rawValue: decoded.mode), mode == .lww else {
+                fail(
+                    asker,
+                    FailureResponse(
+                        code: .invalid,
+                        message: "this version keeps keyspaces of mode lww only",
+                        advice: "Nothing was changed. Use --mode lww."
+                    ),
+                    into: &effects
+                )
+                return
+            }
+            let definition = KeyspaceDefinition(
+                name: decoded.name,
+                replication: decoded.replication.map {
+                    KeyspaceDefinition.Replication(
+                        datacenter: $0.datacenter,
+                        replicas: Int($0.replicas)
+                    )
+                },
+                mode: mode,
+                defaultTimeToLiveMilliseconds: decoded.lifetime,
+                readConsistency: decoded.readConsistency,
+                writeConsistency: decoded.writeConsistency
+            )
+            begin(.create(definition), asker, at: now, into: &effects)
+        case .dropKeyspace(let body):
+            guard
+                let decoded = try? DropKeyspaceRequest(
+                    decoding: ByteRange(offset: 0, count: body.count),
+                    of: body.span.bytes
+                )
+            else { return refuseMalformed(asker, into: &effects) }
+            begin(.drop(decoded.name), asker, at: now, into: &effects)
+        case .fault(let body):
+            block(body, asker, into: &effects)
+        }
+    }
+
+    private mutating func block(
+        _ body: [UInt8],
+        _ asker: Asker,
+        into effects: inout ControlEffects
+    ) {
+        guard settings.allowsFaultInjection else {
+            fail(
+                asker,
+                FailureResponse(
+                    code: .forbidden,
+                    message: "\(identity.name) does not allow fault injection",
+                    advice: "Only a node whose configuration says fault_injection: true does."
+                ),
+                into: &effects
+            )
+            return
+        }
+        guard
+            let decoded = try? FaultRequest(
+                decoding: ByteRange(offset: 0, count: body.count),
+                of: body.span.bytes
+            )
+        else { return refuseMalformed(asker, into: &effects) }
+        var nodes: [NodeID] = []
+        for name in decoded.blockedPeers {
+            guard let member = view.topology.member(named: name) else {
+                fail(
+                    asker,
+                    FailureResponse(
+                        code: .invalid,
+                        message: "\(name) is no member of this cluster",
+                        advice: "Nothing was changed. List them with: starling status"
+                    ),
+                    into: &effects
+                )
+                return
+            }
+            if member.id != identity.id { nodes.append(member.id) }
+        }
+        effects.blockedPeers = nodes
+        effects.notices.append(.peersBlocked(nodes))
+        reply(.done, to: asker, into: &effects) { _ in }
+    }
+
+    // MARK: Proposing
+
+    private mutating func begin(
+        _ change: SchemaChange.Change,
+        _ asker: Asker,
+        at now: Instant,
+        into effects: inout ControlEffects
+    ) {
+        guard changes.count < Self.maximumChanges else {
+            fail(
+                asker,
+                FailureResponse(
+                    code: .overloaded,
+                    message: "\(changes.count) schema changes wait already",
+                    advice: "Nothing was changed. Try again."
+                ),
+                into: &effects
+            )
+            return
+        }
+        guard let stamp = clock.now(at: now.wall) else {
+            fail(
+                asker,
+                FailureResponse(
+                    code: .overloaded,
+                    message: "\(identity.name)'s clock bound is not on disk yet",
+                    advice: "Nothing was changed. Try again."
+                ),
+                into: &effects
+            )
+            return
+        }
+        let proposer = RegisterProposer(
+            node: identity.id,
+            voters: view.topology.voters,
+            counter: stamp.rawValue,
+            deadline: now.monotonic + settings.schemaTimeout,
+            seed: random.next()
+        )
+        changes.append(
+            SchemaChange(
+                attempt: nextAttempt,
+                change: change,
+                asker: asker,
+                proposer: proposer
+            )
+        )
+        nextAttempt += 1
+        if changes.count == 1 { startFirst(at: now, into: &effects) }
+    }
+
+    private mutating func startFirst(at now: Instant, into effects: inout ControlEffects) {
+        guard !changes.isEmpty else { return }
+        let asked = changes[0].proposer.start(at: now.monotonic)
+        perform(asked, at: now, into: &effects)
+    }
+
+    mutating func advanceChanges(at now: Instant, into effects: inout ControlEffects) {
+        guard !changes.isEmpty else { return }
+        let asked = changes[0].proposer.tick(at: now.monotonic)
+        perform(asked, at: now, into: &effects)
+    }
+
+    mutating func receive(
+        promise reply: PrepareReply,
+        _ attempt: UInt64,
+        from node: NodeID,
+        at now: Instant,
+        into effects: inout ControlEffects
+    ) {
+        guard let first = changes.first, first.attempt == attempt else { return }
+        let asked = changes[0].proposer.receive(reply, from: node, at: now.monotonic)
+        perform(asked, at: now, into: &effects)
+    }
+
+    mutating func receive(
+        accepted reply: AcceptReply,
+        _ attempt: UInt64,
+        from node: NodeID,
+        at now: Instant,
+        into effects: inout ControlEffects
+    ) {
+        guard let first = changes.first, first.attempt == attempt else { return }
+        let asked = changes[0].proposer.receive(reply, from: node, at: now.monotonic)
+        perform(asked, at: now, into: &effects)
+    }
+
+    private mutating func perform(
+        _ asked: [RegisterProposer.Effect],
+        at now: Instant,
+        into effects: inout ControlEffects
+    ) {
+        for effect in asked {
+            guard let attempt = changes.first?.attempt else { return }
+            switch effect {
+            case .prepare(let ballot, let node):
+                if node == identity.id {
+                    vote(prepare: ballot, attempt, from: node, at: now, into: &effects)
+                } else {
+                    send(.prepare, to: node, attempt, into: &effects) { $0.ballot(ballot) }
+                }
+            case .accept(let ballot, let value, let node):
+                if node == identity.id {
+                    let proposal = AcceptedValue(ballot: ballot, value: value)
+                    vote(accept: proposal, attempt, from: node, at: now, into: &effects)
+                } else {
+                    send(.accept, to: node, attempt, into: &effects) {
+                        $0.accept(ballot: ballot, value: value)
+                    }
+                }
+            case .propose(let current):
+                propose(after: current, at: now, into: &effects)
+            case .finished(let outcome):
+                finish(outcome, at: now, into: &effects)
+            }
+        }
+    }
+
+    private mutating func propose(
+        after current: [UInt8]?,
+        at now: Instant,
+        into effects: inout ControlEffects
+    ) {
+        let change = changes[0].change
+        do {
+            let base =
+                try current.map { bytes throws(CodingError) in try Topology(decoding: bytes) }
+                ?? view.topology
+            let next =
+                switch change {
+                case .create(let definition): try base.creating(definition)
+                case .drop(let name): try base.dropping(name)
+                }
+            let asked = changes[0].proposer.supply(next.encode(), at: now.monotonic)
+            perform(asked, at: now, into: &effects)
+        } catch {
+            let isAbsent: Bool
+            if case .unknownKeyspace? = error as? TopologyError {
+                isAbsent = true
+            } else {
+                isAbsent = false
+            }
+            fail(
+                changes[0].asker,
+                FailureResponse(
+                    code: isAbsent ? .notFound : .invalid,
+                    message: "\(error)",
+                    advice: "Nothing was changed."
+                ),
+                into: &effects
+            )
+            let asked = changes[0].proposer.withdraw()
+            perform(asked, at: now, into: &effects)
+        }
+    }
+
+    private mutating func finish(
+        _ outcome: RegisterProposer.Outcome,
+        at now: Instant,
+        into effects: inout ControlEffects
+    ) {
+        let change = changes.removeFirst()
+        switch outcome {
+        case .withdrawn:
+            break
+        case .chosen(let value, _):
+            if let topology = try? Topology(decoding: value) {
+                if view.topology.epoch >= topology.epoch {
+                    let encoded = view.topology.encode()
+                    reply(.topology, to: change.asker, into: &effects) { $0.raw(encoded) }
+                } else {
+                    awaitingAdoption.append((topology.epoch, change.asker))
+                    adopt(topology, at: now, into: &effects)
+                }
+            }
+        case .lost, .unknown:
+            let voters = view.topology.voters
+            let up = voters.filter { $0 == identity.id || peer($0)?.wasUsable == true }
+            let missing = voters.filter { !up.contains($0) }.map(view.name(of:))
+            let needed = voters.count / 2 + 1
+            fail(
+                change.asker,
+                FailureResponse(
+                    code: outcome == .lost ? .unavailable : .timeout,
+                    written: outcome == .lost ? .no : .unknown,
+                    required: UInt8(clamping: needed),
+                    alive: UInt8(clamping: up.count),
+                    message: "a schema change needs \(needed) of \(voters.count) voters, "
+                        + "\(up.count) answer"
+                        + (missing.isEmpty ? "" : "; down: " + missing.joined(separator: ", ")),
+                    advice: outcome == .lost
+                        ? "Nothing was changed. Reads and writes go on; start one of the voters."
+                        : "It may take effect yet. See: starling keyspace list"
+                ),
+                into: &effects
+            )
+        }
+        startFirst(at: now, into: &effects)
+    }
+
+    // MARK: Voting
+
+    mutating func vote(
+        prepare ballot: Ballot,
+        _ attempt: UInt64,
+        from node: NodeID,
+        at now: Instant,
+        into effects: inout ControlEffects
+    ) {
+        let before = acceptor
+        let reply = acceptor.prepare(ballot)
+        if acceptor == before {
+            answer(promise: reply, attempt, to: node, at: now, into: &effects)
+        } else {
+            persist(
+                .acceptor(acceptor.encode()),
+                then: .promise(reply, attempt: attempt, to: node),
+                into: &effects
+            )
+        }
+    }
+
+    mutating func vote(
+        accept proposal: AcceptedValue,
+        _ attempt: UInt64,
+        from node: NodeID,
+        at now: Instant,
+        into effects: inout ControlEffects
+    ) {
+        let before = acceptor
+        let reply = acceptor.accept(ballot: proposal.ballot, value: proposal.value)
+        if acceptor == before {
+            answer(accepted: reply, attempt, to: node, at: now, into: &effects)
+        } else {
+            persist(
+                .acceptor(acceptor.encode()),
+                then: .accepted(reply, attempt: attempt, to: node),
+                into: &effects
+            )
+        }
+    }
+
+    mutating func answer(
+        promise reply: PrepareReply,
+        _ attempt: UInt64,
+        to node: NodeID,
+        at now: Instant,
+        into effects: inout ControlEffects
+    ) {
+        if node == identity.id {
+            receive(promise: reply, attempt, from: node, at: now, into: &effects)
+        } else {
+            send(.promise, to: node, attempt, into: &effects) { $0.promise(reply) }
+        }
+    }
+
+    mutating func answer(
+        accepted reply: AcceptReply,
+        _ attempt: UInt64,
+        to node: NodeID,
+        at now: Instant,
+        into effects: inout ControlEffects
+    ) {
+        if node == identity.id {
+            receive(accepted: reply, attempt, from: node, at: now, into: &effects)
+        } else {
+            send(.accepted, to: node, attempt, into: &effects) { $0.accepted(reply) }
+        }
+    }
+
+    // MARK: Answering
+
+    /// Makes a frame for a client.
+    func reply(
+        _ kind: ClientKind,
+        to asker: Asker,
+        into effects: inout ControlEffects,
+        _ body: (inout ByteWriter) -> Void
+    ) {
+        var writer = ByteWriter()
+        let frame = writer.beginFrame(
+            Frame.Header(
+                kind: kind.rawValue,
+                correlation: asker.correlation,
+                epoch: view.topology.epoch,
+                timestamp: clock.latest.rawValue
+            )
+        )
+        body(&writer)
+        writer.endFrame(frame)
+        effects.replies.append(
+            ControlEffects.Reply(
+                lane: asker.lane,
+                connection: asker.connection,
+                frame: writer.bytes
+            )
+        )
+    }
+
+    func fail(
+        _ asker: Asker,
+        _ failure: FailureResponse,
+        into effects: inout ControlEffects
+    ) {
+        reply(.failure, to: asker, into: &effects) { failure.encode(into: &$0) }
+    }
+
+    private func refuseMalformed(_ asker: Asker, into effects: inout ControlEffects) {
+        fail(
+            asker,
+            FailureResponse(
+                code: .invalid,
+                message: "the request is malformed",
+                advice: "Use a client of this version or older."
+            ),
+            into: &effects
+        )
+    }
+}

@@ -1,0 +1,449 @@
+import ByteCoding
+import Causality
+import ClientProtocol
+import ClusterPrimitives
+import Partitioning
+import PeerProtocol
+import Replication
+
+extension Lane {
+    /// Coordinates a read, or hands it to a replica that does.
+    mutating func begin(
+        _ get: GetRequest,
+        _ body: ByteRange,
+        _ bytes: RawSpan,
+        _ sink: ResponseSink,
+        _ remaining: Duration?,
+        _ now: Instant,
+        _ effects: inout Effects
+    ) {
+        guard let placement = placement(get.keyspace, key: get.key, sink, into: &effects) else {
+            return
+        }
+        let deadline = deadline(get.timeout, remaining, now)
+        if get.scope == .ownCopy {
+            beginOwnCopy(get, bytes, sink, deadline, now, &effects)
+            return
+        }
+        let keyspace = placement.keyspace
+        let level = get.level ?? keyspace.readConsistency
+        let plan = ReplicaPlan(
+            placement.ring.replicas(for: Token(ofKey: bytes, get.key)),
+            view: view
+        )
+        guard let rule = rule(level, plan, keyspace, sink, into: &effects) else { return }
+        if forward(
+            .get,
+            body,
+            of: bytes,
+            plan: plan,
+            sink: sink,
+            deadline: deadline,
+            at: now,
+            into: &effects
+        ) {
+            return
+        }
+        let usable = usable(in: plan)
+        guard let chosen = rule.leastSet(inOrder: readOrder(plan, among: usable)) else {
+            fail(
+                sink,
+                unavailable(.read, level, rule, plan, usable, key: bytes.array(get.key)),
+                into: &effects
+            )
+            return
+        }
+        let id = reads.insert(
+            OpenRead(
+                core: ReadCoordination(plan: plan, rule: rule),
+                sink: sink,
+                keyspace: get.keyspace,
+                level: level,
+                startedAt: now.monotonic,
+                deadline: deadline,
+                isOwnCopy: false
+            ),
+            holding: bytes.array(get.key)
+        )
+        readCount &+= 1
+        wheel.insert(id, .deadline, due: deadline, now: now.monotonic)
+        if sink.isTraced {
+            traces[id] = []
+            let detail = describe(level, rule, plan, usable, keyspace)
+            trace(id, since: now.monotonic, at: now, identity.id, "plan", detail)
+        }
+        var contents = ReadContents.record
+        var isAllLocal = true
+        for index in readOrder(plan, among: chosen) {
+            isAllLocal = isAllLocal && plan[index] == identity.id
+            ask(index, for: contents, of: id, at: now, into: &effects)
+            contents = .digest
+        }
+        if !isAllLocal {
+            wheel.insert(
+                id,
+                .patience,
+                due: now.monotonic + settings.speculativeDelay,
+                now: now.monotonic
+            )
+        }
+    }
+
+    /// Places in the plan, best first: this node, then this datacenter, then the plan's order.
+    func readOrder(_ plan: ReplicaPlan, among bits: ReplicaBits) -> [Int] {
+        let local = plan.replicas(in: view.localDatacenter)
+        var order: [Int] = []
+        order.reserveCapacity(plan.count)
+        if let own = plan.index(of: identity.id), bits.contains(own) { order.append(own) }
+        for index in 0..<plan.count
+        where bits.contains(index) && local.contains(index) && plan[index] != identity.id {
+            order.append(index)
+        }
+        for index in 0..<plan.count where bits.contains(index) && !local.contains(index) {
+            order.append(index)
+        }
+        return order
+    }
+
+    private mutating func beginOwnCopy(
+        _ get: GetRequest,
+        _ bytes: RawSpan,
+        _ sink: ResponseSink,
+        _ deadline: MonotonicInstant,
+        _ now: Instant,
+        _ effects: inout Effects
+    ) {
+        let plan = ReplicaPlan(ReplicaSet([identity.id]), view: view)
+        guard case .rule(let rule) = QuorumRule.make(.one, plan: plan, local: view.localDatacenter)
+        else { return }
+        let id = reads.insert(
+            OpenRead(
+                core: ReadCoordination(plan: plan, rule: rule),
+                sink: sink,
+                keyspace: get.keyspace,
+                level: .one,
+                startedAt: now.monotonic,
+                deadline: deadline,
+                isOwnCopy: true
+            ),
+            holding: bytes.array(get.key)
+        )
+        wheel.insert(id, .deadline, due: deadline, now: now.monotonic)
+        ask(0, for: .record, of: id, at: now, into: &effects)
+    }
+
+    /// Asks one replica for its record or digest.
+    private mutating func ask(
+        _ index: Int,
+        for contents: ReadContents,
+        of id: RequestID,
+        at now: Instant,
+        into effects: inout Effects
+    ) {
+        guard var read = reads[id] else { return }
+        read.core.contact(index, for: contents)
+        let node = read.core.plan[index]
+        reads[id] = read
+        let key = reads.held(id)
+        let range = ByteRange(offset: 0, count: key.count)
+        if node == identity.id {
+            appendRead(
+                JobOrigin(route: .request, target: 0, correlation: id.rawValue),
+                read.keyspace,
+                key: range,
+                contents,
+                of: key.span.bytes,
+                into: &effects
+            )
+        } else {
+            send(.read, to: node, id.rawValue, into: &effects) {
+                PeerRead.encode(
+                    keyspace: read.keyspace,
+                    contents: contents,
+                    key: range,
+                    of: key.span.bytes,
+                    into: &$0
+                )
+            }
+        }
+        trace(id, since: read.startedAt, at: now, node, "asked", "for its \(contents)")
+    }
+
+    /// A replica's answer to a read.
+    mutating func answered(
+        read id: RequestID,
+        by node: NodeID,
+        _ status: ReadStatus,
+        _ contents: ReadContents,
+        digest: UInt64,
+        record: [UInt8],
+        at now: Instant,
+        into effects: inout Effects
+    ) {
+        guard var read = reads[id], let index = read.core.plan.index(of: node) else { return }
+        guard
+            read.core.receive(
+                status,
+                contents: contents,
+                digest: digest,
+                record: record,
+                from: index
+            )
+        else { return }
+        reads[id] = read
+        trace(id, since: read.startedAt, at: now, node, "answered", "\(status) \(contents)")
+        advance(id, at: now, into: &effects)
+    }
+
+    mutating func repairAcknowledged(
+        read id: RequestID,
+        by node: NodeID,
+        _ status: WriteStatus,
+        at now: Instant,
+        into effects: inout Effects
+    ) {
+        guard var read = reads[id], let index = read.core.plan.index(of: node) else { return }
+        read.core.receiveRepair(status, from: index)
+        reads[id] = read
+        trace(id, since: read.startedAt, at: now, node, "repaired", "\(status)")
+        advance(id, at: now, into: &effects)
+    }
+
+    /// Does what the answers so far ask for.
+    private mutating func advance(
+        _ id: RequestID,
+        at now: Instant,
+        into effects: inout Effects
+    ) {
+        guard var read = reads[id] else { return }
+        let verdict = read.core.next()
+        reads[id] = read
+        switch verdict {
+        case .waiting:
+            return
+        case .answer:
+            answer(id, read, at: now, into: &effects)
+        case .fetch(let replicas):
+            for index in 0..<read.core.plan.count where replicas.contains(index) {
+                ask(index, for: .record, of: id, at: now, into: &effects)
+            }
+        case .repair(let replicas):
+            effects.notices.append(
+                .readRepaired(keyspace: read.keyspace, replicas: replicas.count)
+            )
+            for index in 0..<read.core.plan.count where replicas.contains(index) {
+                repair(index, of: id, at: now, into: &effects)
+            }
+            advance(id, at: now, into: &effects)
+        case .short:
+            extend(id, at: now, into: &effects)
+        }
+    }
+
+    /// Sends the merged record to a replica that is behind.
+    private mutating func repair(
+        _ index: Int,
+        of id: RequestID,
+        at now: Instant,
+        into effects: inout Effects
+    ) {
+        guard let read = reads[id], let record = read.core.answer, !record.isEmpty else { return }
+        let key = reads.held(id)
+        let held = key + record
+        sendRepair(
+            JobOrigin(route: .request, target: 0, correlation: id.rawValue),
+            read.keyspace,
+            to: read.core.plan[index],
+            held,
+            keySize: key.count,
+            into: &effects
+        )
+    }
+
+    /// Sends a stored version to a replica that lacks it.
+    ///
+    /// - Parameter held: the key, then the encoded record.
+    func sendRepair(
+        _ origin: JobOrigin,
+        _ keyspace: KeyspaceNumber,
+        to node: NodeID,
+        _ held: [UInt8],
+        keySize: Int,
+        into effects: inout Effects
+    ) {
+        let key = ByteRange(offset: 0, count: keySize)
+        let record = ByteRange(offset: keySize, count: held.count - keySize)
+        guard let decoded = try? StoredRecord(decoding: record, of: held.span.bytes) else {
+            return
+        }
+        if node == identity.id {
+            appendWrite(
+                origin,
+                keyspace,
+                key: key,
+                record: record,
+                version: decoded.version,
+                .repair,
+                of: held.span.bytes,
+                into: &effects
+            )
+            return
+        }
+        send(.write, to: node, origin.correlation, into: &effects) {
+            PeerWrite.encode(
+                keyspace: keyspace,
+                purpose: .repair,
+                origin: identity.id,
+                relays: PeerWrite.NodeList(),
+                key: key,
+                record: record,
+                of: held.span.bytes,
+                into: &$0
+            )
+        }
+    }
+
+    /// Asks one more replica, or says that the level cannot be met.
+    private mutating func extend(
+        _ id: RequestID,
+        at now: Instant,
+        into effects: inout Effects
+    ) {
+        guard var read = reads[id] else { return }
+        let plan = read.core.plan
+        let untried = usable(in: plan)
+            .subtracting(read.core.contacted).subtracting(read.core.repaired)
+        let next = readOrder(plan, among: untried).first { candidate in
+            var help = read.core.agreeing.union(read.core.responded).union(read.core.pending)
+            for other in readOrder(plan, among: untried) { help.insert(other) }
+            guard read.core.rule.isMet(by: help) else { return false }
+            // A replica outside the rule's datacenters does not help.
+            for clause in 0..<read.core.rule.count
+            where read.core.rule[clause].replicas.contains(candidate) {
+                return true
+            }
+            return false
+        }
+        guard let next else {
+            finish(failed: id, read, at: now, into: &effects)
+            return
+        }
+        if read.core.phase == .repairing {
+            read.core.repair(next)
+            reads[id] = read
+            repair(next, of: id, at: now, into: &effects)
+        } else {
+            ask(next, for: .record, of: id, at: now, into: &effects)
+        }
+    }
+
+    /// Asks one more replica where the first ones are slow, within the budget.
+    mutating func speculate(_ id: RequestID, at now: Instant, into effects: inout Effects) {
+        guard let read = reads[id], !read.core.pending.isEmpty else { return }
+        guard speculationCount &* 100 <= readCount &* settings.speculativeBudget else { return }
+        let plan = read.core.plan
+        let untried = usable(in: plan)
+            .subtracting(read.core.contacted).subtracting(read.core.repaired)
+        guard read.core.phase == .comparing, !read.isOwnCopy,
+            let next = readOrder(plan, among: untried).first
+        else { return }
+        speculationCount &+= 1
+        ask(next, for: .record, of: id, at: now, into: &effects)
+    }
+
+    private mutating func answer(
+        _ id: RequestID,
+        _ read: OpenRead,
+        at now: Instant,
+        into effects: inout Effects
+    ) {
+        let record = read.core.answer ?? []
+        let bytes = record.span.bytes
+        var seen = Version.zero
+        var values: [VersionedValue] = []
+        if !record.isEmpty {
+            let range = ByteRange(offset: 0, count: record.count)
+            guard let stored = try? StoredRecord(decoding: range, of: bytes) else {
+                var failure = FailureResponse(
+                    code: .corrupt,
+                    level: read.level,
+                    message: "the replicas agree on a record of \(describe(reads.held(id))) "
+                        + "that cannot be decoded"
+                )
+                failure.trace = traces[id] ?? []
+                fail(read.sink, failure, into: &effects)
+                close(read: id)
+                return
+            }
+            seen = stored.version
+            if !stored.isAbsent(at: now.wall) {
+                values.append(
+                    VersionedValue(
+                        version: stored.version,
+                        expiry: stored.expiry,
+                        bytes: bytes.array(stored.value)
+                    )
+                )
+            }
+        }
+        var context = ByteWriter(capacity: CausalContext.size)
+        contexts.encode(
+            CausalContext(version: seen),
+            keyspace: read.keyspace,
+            key: reads.held(id),
+            into: &context
+        )
+        let response = ValueResponse(
+            values: values,
+            context: context.bytes,
+            level: read.isOwnCopy ? nil : read.level,
+            coordinator: identity.id,
+            required: UInt8(read.core.rule.required),
+            responded: UInt8(
+                read.core.rule.counted(read.core.responded.union(read.core.agreeing))
+            ),
+            repaired: UInt8(read.core.repaired.count),
+            trace: traces[id] ?? []
+        )
+        respond(to: read.sink, .value, into: &effects) { response.encode(into: &$0) }
+        close(read: id)
+    }
+
+    private mutating func finish(
+        failed id: RequestID,
+        _ read: OpenRead,
+        at now: Instant,
+        into effects: inout Effects
+    ) {
+        var failure = unfinished(read, key: reads.held(id))
+        failure.trace = traces[id] ?? []
+        fail(read.sink, failure, into: &effects)
+        close(read: id)
+    }
+
+    /// Closes a read; late answers find nothing.
+    mutating func close(read id: RequestID) {
+        reads.remove(id)
+        traces[id] = nil
+    }
+
+    mutating func expire(read id: RequestID, at now: Instant, into effects: inout Effects) {
+        guard let read = reads[id] else { return }
+        finish(failed: id, read, at: now, into: &effects)
+    }
+
+    mutating func lose(
+        _ node: NodeID,
+        read id: RequestID,
+        at now: Instant,
+        into effects: inout Effects
+    ) {
+        guard var read = reads[id], let index = read.core.plan.index(of: node),
+            read.core.pending.contains(index)
+        else { return }
+        read.core.lose(index)
+        reads[id] = read
+        trace(id, since: read.startedAt, at: now, node, "lost", "the link broke")
+        advance(id, at: now, into: &effects)
+    }
+}

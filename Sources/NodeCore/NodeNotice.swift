@@ -1,0 +1,27 @@
+package import Causality
+package import ClusterPrimitives
+
+/// Something that an operator, a metric or a test may want to know.
+///
+/// The core never logs; a world turns notices into lines, counters or trace entries.
+package enum NodeNotice: Equatable, Sendable {
+    /// A peer answers again.
+    case peerUp(NodeID)
+    /// A peer is no longer used: its silence grew too suspicious, or it refuses connections.
+    case peerDown(NodeID, phi: Double, isRefused: Bool)
+    /// A new topology is in force here.
+    case topologyAdopted(epoch: UInt64)
+    /// A key's replicas differed and were repaired by a read.
+    case readRepaired(keyspace: KeyspaceNumber, replicas: Int)
+    /// A peer presents a lower start number than it did before, or another incarnation for the
+    /// same one: its disk went back in time.
+    case peerRolledBack(NodeID, seen: UInt64, presented: UInt64)
+    /// A peer's clock is so far ahead that its timestamp was not taken in.
+    case clockAhead(NodeID, timestamp: HybridTimestamp)
+    /// A frame from a peer could not be understood.
+    case malformedFrame(from: NodeID?, reason: String)
+    /// A late or duplicate answer found no open request.
+    case lateAnswer(from: NodeID)
+    /// Peers are cut off by fault injection; none when it ended.
+    case peersBlocked([NodeID])
+}
