@@ -132,7 +132,7 @@ import Testing
     @Test func `a cluster that was made for other numbers is refused and left alone`() async throws
     {
         try await TestCluster.run(nodes: 1) { cluster in
-            let other = try await Program.run(
+            let other = try await BuiltProgram.run(
                 ["dev", "--detach", "--dir", "cluster", "--nodes", "2"],
                 in: cluster.folder
             )
@@ -171,7 +171,7 @@ import Testing
             )
             try Data("mine".utf8).write(to: file)
             for options in [[], ["--reset"]] {
-                let outcome = try await Program.run(
+                let outcome = try await BuiltProgram.run(
                     ["dev", "--detach", "--dir", "mine"] + options,
                     in: folder
                 )
@@ -185,7 +185,10 @@ import Testing
     @Test(arguments: [["stop"], ["kill", "dc1-n1"], ["start", "dc1-n1"], ["logs", "dc1-n1"]])
     func `a verb says where it looked when no cluster is there`(verb: [String]) async throws {
         try await withTemporaryFolder { folder in
-            let outcome = try await Program.run(["dev"] + verb + ["--dir", "none"], in: folder)
+            let outcome = try await BuiltProgram.run(
+                ["dev"] + verb + ["--dir", "none"],
+                in: folder
+            )
             #expect(outcome.exit == 2, "\(outcome)")
             #expect(outcome.notes.contains("'none'"), "\(outcome)")
         }
