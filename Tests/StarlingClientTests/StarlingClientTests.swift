@@ -135,6 +135,14 @@ import Testing
                 _ = try await client.put([1], for: key, in: "demo", options: options)
             }
             #expect(error?.code == .timeout && error?.written == .unknown)
+            // The next request asks another node first.
+            let put = try await client.put(
+                [1],
+                for: key,
+                in: "demo",
+                options: WriteOptions(consistency: .one)
+            )
+            #expect(put.coordinator == "dc2-n1")
         }
     }
 
