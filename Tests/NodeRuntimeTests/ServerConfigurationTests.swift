@@ -37,12 +37,17 @@ import Testing
     @Test func `the template is a valid configuration, also with every key switched on`() throws {
         _ = try ServerConfiguration(text: ServerConfiguration.template, file: "node.yaml")
         let keys = ServerConfiguration.template.split(separator: "\n").map { line in
-            let isKey = line.hasPrefix("# ") && line.dropFirst(2).prefix { $0 != ":" }.allSatisfy {
-                $0.isLowercase || $0 == "_"
-            }
+            let isKey =
+                line.hasPrefix("# ")
+                && line.dropFirst(2).prefix { $0 != ":" }.allSatisfy {
+                    $0.isLowercase || $0 == "_"
+                }
             return isKey && line.contains(": ") ? String(line.dropFirst(2)) : String(line)
         }
-        let all = keys.joined(separator: "\n").replacing("durability: group", with: "durability: periodic")
+        let all = keys.joined(separator: "\n").replacing(
+            "durability: group",
+            with: "durability: periodic"
+        )
         let configuration = try ServerConfiguration(text: all, file: "node.yaml")
         #expect(configuration.durability == .periodic(.milliseconds(10)))
         #expect(configuration.peerListen == Endpoint(host: "0.0.0.0", port: 7400))
@@ -74,7 +79,7 @@ import Testing
             memory_budget: 12 parsecs
             maximum_value_size: 9MiB
             handshake_timeout_ms: 1
-            durability: grope
+            durability: grop
             fault_injection: maybe
             """
         )
@@ -95,7 +100,9 @@ import Testing
     }
 
     @Test func `an interval without periodic durability is refused`() {
-        #expect(findings(minimal + "periodic_interval_ms: 5\n").map(\.path) == ["periodic_interval_ms"])
+        #expect(
+            findings(minimal + "periodic_interval_ms: 5\n").map(\.path) == ["periodic_interval_ms"]
+        )
     }
 
     @Test(arguments: [

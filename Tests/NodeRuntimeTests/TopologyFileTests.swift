@@ -42,7 +42,7 @@ import Testing
 
     @Test func `findings name the member and the key`() throws {
         let error = try #require(throws: ConfigurationError.self) {
-            try MembersFile(
+            _ = try MembersFile(
                 text: """
                     cluster: orders
                     members:
@@ -66,7 +66,7 @@ import Testing
 
     @Test func `members that cannot be a cluster are refused with the reason`() throws {
         let error = try #require(throws: ConfigurationError.self) {
-            try MembersFile(text: "cluster: orders\nmembers: []\n", file: "m.yaml")
+            _ = try MembersFile(text: "cluster: orders\nmembers: []\n", file: "m.yaml")
                 .founding(file: "m.yaml")
         }
         #expect(error.description.contains("at least one member"))

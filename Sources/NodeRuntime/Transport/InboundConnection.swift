@@ -279,7 +279,9 @@ final class InboundConnection: ChannelDuplexHandler {
         if case .closed = stage { return }
         requestsInFlight = max(0, requestsInFlight - frames)
         context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
-        guard context.channel.isWritable || context.channel.pendingBytes <= settings.maximumPendingBytes
+        guard
+            context.channel.isWritable
+                || context.channel.pendingBytes <= settings.maximumPendingBytes
         else {
             refuse("it takes its answers too slowly")
             return
