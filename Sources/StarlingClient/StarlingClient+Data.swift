@@ -108,6 +108,21 @@ extension StarlingClient {
         try await write(.delete, [], for: key, in: keyspace, options: options)
     }
 
+    /// As `keyspace`, with errors that say what became of the write.
+    private func keyspaceForWrite(
+        _ name: String
+    ) async throws(StarlingError) -> (Keyspace, ClusterSnapshot) {
+        do throws(StarlingError) {
+            return try await keyspace(name)
+        } catch {
+            var error = error
+            if error.code == .cannotConnect || error.code == .timeout {
+                error.advice = "Nothing was written. " + error.advice
+            }
+            throw error
+        }
+    }
+
     private func write(
         _ kind: ClientKind,
         _ value: [UInt8],
@@ -119,7 +134,7 @@ extension StarlingClient {
         guard options.context.count <= WriteRequest.maximumContextSize else {
             throw StarlingError(.invalid, "the context is too long to be one.")
         }
-        let (keyspace, snapshot) = try await keyspace(name)
+        let (keyspace, snapshot) = try await keyspaceForWrite(name)
         let level = options.consistency ?? keyspace.writeConsistency
         let lifetime = options.lifetime.map { max(1, $0.wholeMilliseconds) } ?? 0
         let isRepeatable = options.retriesUnknownOutcome && keyspace.mode == .lww
