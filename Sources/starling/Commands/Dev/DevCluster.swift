@@ -128,11 +128,12 @@ struct DevCluster {
         _ = Glibc.kill(try runningProcess(of: node), SIGCONT)
     }
 
-    /// The last lines of a node's log, in one line.
-    func logTail(of node: DevPlan.Node, lines: Int = 3) -> String {
+    /// Why a node ended, as the end of its log says it, in one line.
+    func lastWords(of node: DevPlan.Node) -> String {
         let text = (try? String(contentsOfFile: directory.log(node), encoding: .utf8)) ?? ""
-        return text.split(separator: "\n").suffix(lines)
-            .map { $0.trimmingCharacters(in: .whitespaces) }
+        let lines = text.split(separator: "\n")
+        let error = lines.lastIndex { $0.hasPrefix("error: ") } ?? max(0, lines.count - 1)
+        return lines[error...].map { $0.trimmingCharacters(in: .whitespaces) }
             .joined(separator: " ")
     }
 }
