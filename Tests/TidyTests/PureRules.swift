@@ -11,7 +11,9 @@ struct BannedWord {
     static var inPureModules: [BannedWord] {
         [
             BannedWord(
-                pattern: Regex(/\b(ContinuousClock|SuspendingClock|Date|DispatchTime|NIODeadline)(\(\))?\.now\b/),
+                pattern: Regex(
+                    /\b(ContinuousClock|SuspendingClock|Date|DispatchTime|NIODeadline)(\(\))?\.now\b/
+                ),
                 name: "the present time",
                 advice: "time is an argument; take `at now: MonotonicInstant` or an `Instant`"
             ),
