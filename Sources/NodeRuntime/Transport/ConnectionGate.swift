@@ -22,10 +22,12 @@ final class ConnectionGate: Sendable {
 
     private let maximumStrangers: Int
     private let maximumAccepted: Int
+    private let memory: ConnectionMemory
     private let state = Mutex(State())
 
     /// A gate with these bounds.
-    init(maximumStrangers: Int, maximumAccepted: Int) {
+    init(maximumStrangers: Int, maximumAccepted: Int, memory: ConnectionMemory) {
+        self.memory = memory
         self.maximumStrangers = maximumStrangers
         self.maximumAccepted = maximumAccepted
     }
@@ -75,8 +77,9 @@ final class ConnectionGate: Sendable {
 
     /// Notes that a connection is gone.
     ///
-    /// - Parameter wasAccepted: whether `accept` had let it in.
+    /// `wasAccepted`: whether `accept` had let it in.
     func leave(_ ticket: Ticket, wasAccepted: Bool) {
+        memory.noteEnd()
         state.withLock { state in
             if wasAccepted {
                 state.accepted -= 1
