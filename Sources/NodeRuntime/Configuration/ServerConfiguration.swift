@@ -9,7 +9,7 @@ package struct ServerConfiguration: Equatable, Sendable {
     package enum Durability: Equatable, Sendable {
         /// After the log's sync, one for all that wait.
         case group
-        /// At once; the log is synced each interval, and a crash of the machine loses the last.
+        /// At once; the log is synced each interval, and a crash loses the last.
         case periodic(Duration)
     }
 
