@@ -75,8 +75,8 @@ final class NodePool: Sendable {
                 state.machine.release(connection.id)
                 switch outcome {
                 case .replied: state.machine.answered()
-                case .expired: state.machine.stayedSilent(at: .now)
-                case .notSent, .notSentInTime, .lost: break
+                case .expired, .notSentInTime: state.machine.stayedSilent(at: .now)
+                case .notSent, .lost: break
                 }
             }
             return outcome

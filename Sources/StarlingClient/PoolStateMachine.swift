@@ -64,7 +64,7 @@ struct PoolStateMachine {
         avoidedUntil = nil
     }
 
-    /// The node left a request without an answer until its time was up.
+    /// The node left a request without an answer, or did not greet, until its time was up.
     mutating func stayedSilent(at now: MonotonicInstant) {
         avoidedUntil = now + Self.silencePenalty
     }

@@ -108,7 +108,7 @@ struct DevObserver {
         while ContinuousClock.now < deadline {
             if let ended = processes.first(where: { !DevProcess.exists($0.process) }) {
                 throw CommandError.dev(
-                    "\(ended.node.name) ended at its start: \(cluster.logTail(of: ended.node))",
+                    "\(ended.node.name) ended at its start: \(cluster.lastWords(of: ended.node))",
                     advice: "`starling dev logs \(ended.node.name)` shows all of its log."
                 )
             }
