@@ -6,11 +6,14 @@ import Synchronization
 /// Gives the memory of a flood of connections back to the system once it is over.
 ///
 /// The allocator keeps what thousands of short TLS connections freed, for ever, unless told.
-final class ConnectionMemory: Sendable {
+package final class ConnectionMemory: Sendable {
     /// Connections that must have ended before it is worth the while: 256, about 7 MiB.
     private static let worthwhile = 256
 
     private let ended = Mutex(0)
+
+    /// Nothing has ended yet.
+    package init() {}
 
     /// Notes that a connection is gone.
     func noteEnd() {
