@@ -19,6 +19,7 @@ struct Assembly: Sendable {
     let disks: DiskThreads
     let maintenance: MaintenanceThread
     let statePool: NIOThreadPool
+    let memory: ConnectionMemory
     let logger: Logger
 
     private var topology: Topology { opened.opened.topology }
@@ -124,6 +125,8 @@ struct Assembly: Sendable {
         )
         let store = opened.objects
         let maintenance = maintenance
+        let memory = memory
+        let statePool = statePool
         let driver = ControlDriver(
             ControlDriver.Environment(
                 loop: loop,
@@ -131,7 +134,10 @@ struct Assembly: Sendable {
                 security: security,
                 notices: NoticeLogger(logger: logger),
                 logger: logger,
-                load: { store.load },
+                load: {
+                    memory.look(statePool)
+                    return store.load
+                },
                 look: { maintenance.look() }
             ),
             plane: plane

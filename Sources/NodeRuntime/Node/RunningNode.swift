@@ -26,6 +26,7 @@ struct RunningNode: Sendable {
         var disks: DiskThreads
         var maintenance: MaintenanceThread
         var statePool: NIOThreadPool
+        var memory: ConnectionMemory
         var laneGroup: MultiThreadedEventLoopGroup
         var controlGroup: MultiThreadedEventLoopGroup
         var router: LaneRouter
@@ -58,6 +59,7 @@ struct RunningNode: Sendable {
         let maintenance = MaintenanceThread(store: store, logger: logger)
         let statePool = NIOThreadPool(numberOfThreads: 1)
         statePool.start()
+        let memory = ConnectionMemory()
         let laneGroup = MultiThreadedEventLoopGroup(numberOfThreads: configuration.lanes)
         let controlGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
 
@@ -71,6 +73,7 @@ struct RunningNode: Sendable {
             disks: disks,
             maintenance: maintenance,
             statePool: statePool,
+            memory: memory,
             logger: logger
         )
         let router = try await assembly.makeDrivers(
@@ -85,6 +88,7 @@ struct RunningNode: Sendable {
             disks: disks,
             maintenance: maintenance,
             statePool: statePool,
+            memory: memory,
             laneGroup: laneGroup,
             controlGroup: controlGroup,
             router: router,
@@ -113,6 +117,7 @@ struct RunningNode: Sendable {
         _ parts: inout Parts
     ) async throws(NodeError) {
         let refusals = RefusalLog(logger: parts.logger)
+        let memory = parts.memory
         for port in [InboundConnection.Port.peer, .client] {
             let environment = Listener.Environment(
                 security: parts.security,
@@ -121,7 +126,8 @@ struct RunningNode: Sendable {
                     maximumStrangers: configuration.maximumUnauthenticatedConnections,
                     maximumAccepted: port == .peer
                         ? configuration.maximumPeerConnections
-                        : configuration.maximumClientConnections
+                        : configuration.maximumClientConnections,
+                    memory: memory
                 ),
                 refusals: refusals,
                 settings: InboundConnection.Settings(
@@ -197,9 +203,8 @@ struct RunningNode: Sendable {
 
     // MARK: Stop
 
-    /// Lets open requests end, then closes everything and syncs what was acknowledged.
-    ///
-    /// - Parameter timeout: how long open requests may take.
+    /// Lets open requests end, for `timeout` at most, then closes everything and syncs what was
+    /// acknowledged.
     func stop(within timeout: Duration) async throws {
         try await Self.stop(parts, within: timeout)
     }
