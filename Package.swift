@@ -210,7 +210,10 @@ let package = Package(
         tests("MutualTLSTests", ["MutualTLS", "COpenSSL", nioCore, nioPosix, nioEmbedded, nioTLS]),
         tests(
             "NodeRuntimeTests",
-            ["NodeRuntime", "Partitioning", "ClusterPrimitives", "MutualTLS", nioCore, nioPosix]
+            [
+                "NodeRuntime", "ByteCoding", "Partitioning", "ClusterPrimitives", "MutualTLS",
+                nioCore, nioPosix, logging,
+            ]
         ),
         tests(
             "StarlingClientTests",

@@ -42,8 +42,8 @@ extension StarlingClient {
                 let remaining = deadline - MonotonicInstant.now
                 guard remaining >= RetryPolicy.leastTime else { throw log.finalError() }
                 let outcome: RetryPolicy.Outcome
-                let patience =
-                    log.refusals == 0 ? configuration.connectPatience : Self.shortPatience
+                // There is a refusal to tell already: less is risked for another opinion.
+                let patience = configuration.connectPatience / (log.refusals == 0 ? 1 : 2)
                 switch await attempt(
                     operation,
                     on: candidate,
@@ -81,9 +81,6 @@ extension StarlingClient {
             guard isWorthAnotherRound, log.refusals == 0 else { throw log.finalError() }
         }
     }
-
-    /// How long a connection is waited for when there is a refusal to tell already: 50 ms.
-    private static let shortPatience: Duration = .milliseconds(50)
 
     private func attempt(
         _ operation: Operation,

@@ -94,7 +94,10 @@ package enum TopologyFile {
                 return member(&section, id: NodeID(number), datacenters: datacenters)
             } ?? []
         if members.count > Limits.members {
-            section.report("members", "lists \(members.count), a cluster can have \(Limits.members)")
+            section.report(
+                "members",
+                "lists \(members.count), a cluster can have \(Limits.members)"
+            )
         }
         var voters: [NodeID] = []
         for name in voterNames {

@@ -55,7 +55,10 @@ package struct YAMLSection {
             throw ConfigurationError(file: file, findings: [Self.finding(of: error)])
         }
         guard let root, case .mapping(let mapping) = root else {
-            throw ConfigurationError(file: file, message: "must be a YAML mapping of keys to values")
+            throw ConfigurationError(
+                file: file,
+                message: "must be a YAML mapping of keys to values"
+            )
         }
         self.init(mapping, path: "")
     }

@@ -35,7 +35,8 @@ struct LaneStorage {
     }
 
     /// Applies writes whose sync is over.
-    func finish(_ writes: ReplicaStore.StagedWrites, isDurable: Bool, state: inout LaneDriver.State) {
+    func finish(_ writes: ReplicaStore.StagedWrites, isDurable: Bool, state: inout LaneDriver.State)
+    {
         store.finish(
             writes,
             isDurable: isDurable,

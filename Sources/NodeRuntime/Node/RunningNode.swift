@@ -73,7 +73,10 @@ struct RunningNode: Sendable {
             statePool: statePool,
             logger: logger
         )
-        let router = try await assembly.makeDrivers(laneGroup: laneGroup, controlGroup: controlGroup)
+        let router = try await assembly.makeDrivers(
+            laneGroup: laneGroup,
+            controlGroup: controlGroup
+        )
         var parts = Parts(
             store: store,
             states: opened.states,
@@ -226,8 +229,8 @@ struct RunningNode: Sendable {
     }
 
     private static func isQuiet(_ parts: Parts) async throws -> Bool {
-        for lane in parts.router.lanes {
-            if try await !lane.call({ $0.isQuiet }) { return false }
+        for lane in parts.router.lanes where try await !lane.call({ $0.isQuiet }) {
+            return false
         }
         return true
     }

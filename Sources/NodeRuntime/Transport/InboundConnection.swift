@@ -117,6 +117,10 @@ final class InboundConnection: ChannelDuplexHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         switch stage {
+        case .handshake where error as? TLSError == .closedDuringHandshake:
+            // Probes of load balancers and clients that changed their mind do that.
+            driver.connectionBroke(port, context.channel.remoteAddress, error)
+            close()
         case .handshake, .hello:
             refuse("\(error)")
         case .client, .peer, .urgentPeer:
@@ -275,7 +279,9 @@ final class InboundConnection: ChannelDuplexHandler {
         if case .closed = stage { return }
         requestsInFlight = max(0, requestsInFlight - frames)
         context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
-        guard context.channel.isWritable || context.channel.pendingBytes <= settings.maximumPendingBytes
+        guard
+            context.channel.isWritable
+                || context.channel.pendingBytes <= settings.maximumPendingBytes
         else {
             refuse("it takes its answers too slowly")
             return
