@@ -64,9 +64,12 @@ struct Assembly: Sendable {
         try await control.call { driver in
             driver.start(router, persists: makePersists(driver))
         }
+        let sync = sync
+        loop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
+            sync.markIdle()
+        }
         if case .periodic(let interval) = configuration.durability {
             let period = TimeAmount(interval)
-            let sync = sync
             loop.scheduleRepeatedTask(initialDelay: period, delay: period) { _ in
                 sync.syncPeriodically()
             }
