@@ -102,7 +102,6 @@ struct Assembly: Sendable {
                     store: opened.objects,
                     sync: sync,
                     disks: disks,
-                    durability: configuration.durability,
                     lane: index
                 ),
                 security: security,

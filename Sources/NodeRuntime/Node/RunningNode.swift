@@ -54,7 +54,12 @@ struct RunningNode: Sendable {
             )
         }
         let store = opened.objects
-        let sync = SyncThread(store: store, lanes: configuration.lanes, logger: logger)
+        let sync = SyncThread(
+            store: store,
+            durability: configuration.durability,
+            lanes: configuration.lanes,
+            logger: logger
+        )
         let disks = DiskThreads(store: store)
         let maintenance = MaintenanceThread(store: store, logger: logger)
         let statePool = NIOThreadPool(numberOfThreads: 1)
