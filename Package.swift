@@ -212,7 +212,7 @@ let package = Package(
             "NodeRuntimeTests",
             [
                 "NodeRuntime", "ByteCoding", "Partitioning", "ClusterPrimitives", "MutualTLS",
-                nioCore, nioPosix, logging,
+                nioCore, nioPosix, nioEmbedded, logging,
             ]
         ),
         tests(

@@ -45,7 +45,7 @@ package struct YAMLSection {
 
     /// The root mapping of a text.
     ///
-    /// - Parameter file: its name, for errors.
+    /// `file`: its name, for errors.
     /// - Throws: a `ConfigurationError` when it is not YAML or no mapping.
     package init(text: String, file: String) throws(ConfigurationError) {
         let root: Node?

@@ -108,7 +108,7 @@ final class LaneDriver {
 
     /// Passes a peer's whole frames to the lane.
     ///
-    /// - Parameter connection: the inbound one; nil for this lane's own link.
+    /// `connection`: the inbound one; nil for this lane's own link.
     func receivePeer(
         _ accumulator: inout FrameAccumulator,
         from node: NodeID,

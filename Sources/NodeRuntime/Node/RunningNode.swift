@@ -26,6 +26,7 @@ struct RunningNode: Sendable {
         var disks: DiskThreads
         var maintenance: MaintenanceThread
         var statePool: NIOThreadPool
+        var memory: ConnectionMemory
         var laneGroup: MultiThreadedEventLoopGroup
         var controlGroup: MultiThreadedEventLoopGroup
         var router: LaneRouter
@@ -58,6 +59,7 @@ struct RunningNode: Sendable {
         let maintenance = MaintenanceThread(store: store, logger: logger)
         let statePool = NIOThreadPool(numberOfThreads: 1)
         statePool.start()
+        let memory = ConnectionMemory()
         let laneGroup = MultiThreadedEventLoopGroup(numberOfThreads: configuration.lanes)
         let controlGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
 
@@ -71,6 +73,7 @@ struct RunningNode: Sendable {
             disks: disks,
             maintenance: maintenance,
             statePool: statePool,
+            memory: memory,
             logger: logger
         )
         let router = try await assembly.makeDrivers(
@@ -85,6 +88,7 @@ struct RunningNode: Sendable {
             disks: disks,
             maintenance: maintenance,
             statePool: statePool,
+            memory: memory,
             laneGroup: laneGroup,
             controlGroup: controlGroup,
             router: router,
@@ -92,7 +96,7 @@ struct RunningNode: Sendable {
             logger: logger
         )
         do {
-            try await listen(configuration, member, &parts)
+            try await listen(configuration, member, opened.opened.clockBound, &parts)
         } catch {
             try? await stop(parts, within: .zero)
             throw error
@@ -110,10 +114,13 @@ struct RunningNode: Sendable {
     private static func listen(
         _ configuration: ServerConfiguration,
         _ member: Member,
+        _ clockBound: HybridTimestamp,
         _ parts: inout Parts
     ) async throws(NodeError) {
         let refusals = RefusalLog(logger: parts.logger)
+        let memory = parts.memory
         for port in [InboundConnection.Port.peer, .client] {
+            if port == .client { await waitForClock(clockBound, logger: parts.logger) }
             let environment = Listener.Environment(
                 security: parts.security,
                 lanes: parts.router.lanes,
@@ -121,7 +128,8 @@ struct RunningNode: Sendable {
                     maximumStrangers: configuration.maximumUnauthenticatedConnections,
                     maximumAccepted: port == .peer
                         ? configuration.maximumPeerConnections
-                        : configuration.maximumClientConnections
+                        : configuration.maximumClientConnections,
+                    memory: memory
                 ),
                 refusals: refusals,
                 settings: InboundConnection.Settings(
@@ -142,6 +150,25 @@ struct RunningNode: Sendable {
                 )
             )
         }
+    }
+
+    /// Waits until this node's stamps, which begin at the bound that its last life left on disk,
+    /// lie no further ahead of its clock than the other nodes accept.
+    private static func waitForClock(_ bound: HybridTimestamp, logger: Logger) async {
+        let margin = HybridClock.maximumOffset - .milliseconds(100)
+        let ahead =
+            Int64(clamping: bound.wall.milliseconds)
+            - Int64(clamping: SystemClock.wallTime.milliseconds) - margin.wholeMilliseconds
+        guard ahead > 0 else { return }
+        let wait = min(Duration.milliseconds(ahead), HybridClock.reserve)
+        if wait < .milliseconds(ahead) {
+            logger.warning(
+                "the clock went back since this node ran last: writes that it coordinates fail",
+                metadata: ["ahead_ms": "\(ahead)"]
+            )
+        }
+        // Cancellation only shortens the wait.
+        try? await Task.sleep(for: wait)
     }
 
     static func security(
@@ -197,9 +224,8 @@ struct RunningNode: Sendable {
 
     // MARK: Stop
 
-    /// Lets open requests end, then closes everything and syncs what was acknowledged.
-    ///
-    /// - Parameter timeout: how long open requests may take.
+    /// Lets open requests end, for `timeout` at most, then closes everything and syncs what was
+    /// acknowledged.
     func stop(within timeout: Duration) async throws {
         try await Self.stop(parts, within: timeout)
     }

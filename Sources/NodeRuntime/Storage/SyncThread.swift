@@ -63,6 +63,18 @@ final class SyncThread: Sendable {
         if wakes { pool.submit { _ in self.work() } }
     }
 
+    /// Has the log note how much of it is synced, where nothing waits.
+    ///
+    /// Without the note, damage to the last batch of an idle log could not be told from a tail
+    /// that was torn off by a crash.
+    func markIdle() {
+        pool.submit { _ in
+            guard self.state.withLock({ !$0.isWaiting && !$0.isUnsynced }) else { return }
+            // A failure poisons the store; the next sync fails and is logged.
+            _ = try? self.store.writeIdleMark()
+        }
+    }
+
     /// Syncs all that was staged so far, then ends the thread.
     func shutDown() async throws {
         await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
