@@ -1,3 +1,4 @@
+package import ClientProtocol
 import ClusterPrimitives
 
 /// The bounds and periods of one node.
@@ -33,6 +34,8 @@ package struct NodeSettings: Sendable {
     package var maximumParkedSize = 16 * 1024 * 1024
     /// Whether `fault` requests are obeyed; off.
     package var allowsFaultInjection = false
+    /// When a write counts as durable, for `status` to show; `group`.
+    package var durability = StatusResponse.Durability.group
     /// The software version that `status` shows.
     package var softwareVersion = "0.1.0"
 

@@ -1,4 +1,5 @@
 import Causality
+import ClientProtocol
 import ClusterPrimitives
 import Logging
 import NIOCore
@@ -39,6 +40,7 @@ struct Assembly: Sendable {
         var settings = NodeSettings()
         settings.maximumValueSize = configuration.maximumValueSize
         settings.allowsFaultInjection = configuration.faultInjection
+        if case .periodic = configuration.durability { settings.durability = .periodic }
         return settings
     }
 
