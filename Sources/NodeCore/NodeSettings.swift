@@ -25,8 +25,8 @@ package struct NodeSettings: Sendable {
     package var heartbeatPeriod: Duration = .milliseconds(250)
     /// The φ from which a peer is not used; 8. Less reacts sooner and errs more often.
     package var convictionThreshold = 8.0
-    /// How long a schema change may take; 10 s.
-    package var schemaTimeout: Duration = .seconds(10)
+    /// How long a schema change may take; 4 s, less than clients wait.
+    package var schemaTimeout: Duration = .seconds(4)
     /// Frames kept back while a newer topology is fetched; 1,024. Further ones are handled under
     /// the topology at hand.
     package var maximumParkedFrames = 1024
