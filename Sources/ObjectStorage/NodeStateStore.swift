@@ -181,6 +181,11 @@ package final class NodeStateStore: Sendable {
             if let other = others.first(where: { $0 != "LOCK" && !$0.hasSuffix(".new") }) {
                 throw .notOurs(directory: directory, what: "it holds \(other), but no identity")
             }
+            // Else a crash of the machine could take the whole directory, and with it all that
+            // was acknowledged.
+            try onDisk { () throws(FileSystemError) in
+                try fileSystem.syncDirectory(Self.parent(of: directory))
+            }
             let engine = Hash64.hash(randomBytes, seed: 1)
             var writer = ByteWriter()
             writer.string(name)
@@ -243,6 +248,14 @@ package final class NodeStateStore: Sendable {
     }
 
     // MARK: Files
+
+    /// The directory in which a directory's name lies.
+    private static func parent(of directory: String) -> String {
+        var path = directory[...]
+        while path.count > 1, path.hasSuffix("/") { path.removeLast() }
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
 
     private func path(_ kind: Kind) -> String { "\(directory)/\(kind.fileName)" }
 
