@@ -67,10 +67,9 @@ package struct ControlPlane: ~Copyable {
 
     /// The control plane of a node that just started.
     ///
-    /// - Parameters:
-    ///   - topology: the newest one on disk, of which the node is a member.
-    ///   - acceptor: its acceptor's state on disk; nil before the first.
-    ///   - clockBound: the clock's bound on disk; `zero` before the first.
+    /// - `topology`: the newest one on disk, of which the node is a member.
+    /// - `acceptor`: its acceptor's state on disk; nil before the first.
+    /// - `clockBound`: the clock's bound on disk; `zero` before the first.
     package init(
         identity: NodeIdentity,
         topology: Topology,
@@ -179,7 +178,7 @@ package struct ControlPlane: ~Copyable {
 
     /// This node's urgent link to a node is gone, or could not be made.
     ///
-    /// - Parameter isRefused: whether the node refused the connection, as one does that does not
+    /// `isRefused` says whether the node refused the connection, as one does that does not
     ///   run; it is then unusable at once.
     package mutating func linkDown(
         _ node: NodeID,

@@ -79,11 +79,10 @@ package final class NodeStateStore: Sendable {
 
     /// Opens a node's state, makes it if there is none, and begins a new incarnation.
     ///
-    /// - Parameters:
-    ///   - directory: the data directory; made if it is missing.
-    ///   - name: the node's name.
-    ///   - founding: the founding topology that the node was given.
-    ///   - randomBytes: 16 fresh bytes that nobody can guess.
+    /// - `directory`: the data directory; made if it is missing.
+    /// - `name`: the node's name.
+    /// - `founding`: the founding topology that the node was given.
+    /// - `randomBytes`: 16 fresh bytes that nobody can guess.
     /// - Throws: what is wrong with the directory: in use, damaged, or another node's.
     package static func open(
         directory: String,
