@@ -63,7 +63,7 @@ package struct ControlPlane: ~Copyable {
     var adoptingEpoch: UInt64
     var nextFetch: MonotonicInstant
     /// Clients that wait for a chosen topology to be in force here.
-    var awaitingAdoption: [(epoch: UInt64, asker: Asker)] = []
+    var awaitingAdoption: [(epoch: UInt64, asker: Asker, deadline: MonotonicInstant)] = []
 
     /// The control plane of a node that just started.
     ///
@@ -122,6 +122,7 @@ package struct ControlPlane: ~Copyable {
         }
         judgePeers(at: now, into: &effects)
         advanceChanges(at: now, into: &effects)
+        expireAdoptions(at: now, into: &effects)
     }
 
     private mutating func raiseClockBound(at now: Instant, into effects: inout ControlEffects) {

@@ -229,6 +229,23 @@ import Testing
         #expect(correlations.allSatisfy { cluster.answer($0)?.kind == .written })
     }
 
+    @Test func `a write shadowed from the future is unknown, never said not to be written`()
+        throws
+    {
+        let cluster = try LaneCluster(["dc1": 3])
+        let future = UInt64(cluster.now.wall.milliseconds + 5000) << 16
+        cluster.node("dc1-n2")?.records[cluster.keyspace.number, default: [:]][[97]] =
+            Self.record(future, "later")
+        guard case .failed(let failure) = cluster.put("a", "1", at: "dc1-n1", .all) else {
+            Issue.record("a write behind a version of the future was not told")
+            return
+        }
+        #expect(failure.code == .conflict)
+        #expect(failure.written == .unknown)
+        #expect(!failure.advice.contains("Nothing was written"))
+        #expect(cluster.copy("a", of: "dc1-n3") == "1")
+    }
+
     @Test func `noise of every kind is noticed and never traps`() throws {
         let seed: UInt64 = 17
         var random = SeededRandom(seed: seed)
