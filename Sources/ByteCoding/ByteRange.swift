@@ -25,7 +25,7 @@ public struct ByteRange: Equatable, Sendable {
 extension RawSpan {
     /// The bytes of a range, copied.
     ///
-    /// - Parameter range: must lie inside the span.
+    /// `range` must lie inside the span.
     @inlinable
     public func array(_ range: ByteRange) -> [UInt8] {
         unsafe withUnsafeBytes { unsafe Array($0[range.offset..<range.end]) }

@@ -1,4 +1,6 @@
-/// A fast 64-bit hash (XXH64, Y. Collet) for filters and digests; no defence against an adversary.
+/// A fast 64-bit hash (XXH64 by Yann Collet) for filters and digests.
+///
+/// It is no defence against an adversary.
 public enum Hash64 {
     @usableFromInline static let prime1: UInt64 = 0x9E37_79B1_85EB_CA87
     @usableFromInline static let prime2: UInt64 = 0xC2B2_AE3D_27D4_EB4F

@@ -5,7 +5,9 @@ public import ClusterPrimitives
 /// Kulkarni et al., "Logical Physical Clocks" (2014), with the encoding in one integer, so that
 /// the order of timestamps is the order of integers.
 public struct HybridTimestamp: Hashable, Comparable, Sendable {
-    /// Milliseconds in the upper 48 bits, counter in the lower 16. On disk and on the wire.
+    /// Milliseconds in the upper 48 bits, counter in the lower 16.
+    ///
+    /// On disk and on the wire.
     public let rawValue: UInt64
 
     /// The timestamp of an encoded integer.

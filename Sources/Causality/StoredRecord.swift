@@ -13,7 +13,9 @@ public struct StoredRecord: Equatable, Sendable {
     public var version: Version
     /// Whether the write was a deletion.
     public var isTombstone: Bool
-    /// When the value expires; nil for never. From then on the record counts as a tombstone.
+    /// When the value expires; nil for never.
+    ///
+    /// From then on the record counts as a tombstone.
     public var expiry: WallClockTime?
     /// Where the value lies in the bytes that were decoded.
     public var value: ByteRange

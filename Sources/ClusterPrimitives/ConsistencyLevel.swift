@@ -67,7 +67,9 @@ extension ConsistencyLevel: CustomStringConvertible {
         }
     }
 
-    /// One byte: 1…8 the named levels, 128 + n the raw level n. On the wire: never renumber.
+    /// One byte: 1…8 the named levels, 128 + n the raw level n.
+    ///
+    /// On the wire: never renumber.
     public var rawValue: UInt8 {
         switch self {
         case .one: 1

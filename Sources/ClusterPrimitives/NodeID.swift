@@ -2,7 +2,9 @@
 ///
 /// People see the member's name; messages and versions carry the number.
 public struct NodeID: Hashable, Comparable, Sendable, CustomStringConvertible {
-    /// The number. On disk and on the wire: never renumber.
+    /// The number.
+    ///
+    /// On disk and on the wire: never renumber.
     public let rawValue: UInt16
 
     /// The member with this number.
@@ -47,7 +49,9 @@ public struct DatacenterID: Hashable, Comparable, Sendable {
 
 /// The number of a keyspace, never used again after the keyspace is dropped.
 public struct KeyspaceNumber: Hashable, Comparable, Sendable, CustomStringConvertible {
-    /// The number. On disk and on the wire: never renumber.
+    /// The number.
+    ///
+    /// On disk and on the wire: never renumber.
     public let rawValue: UInt32
 
     /// The keyspace with this number.

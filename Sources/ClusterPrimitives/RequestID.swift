@@ -8,7 +8,7 @@ public struct RequestID: Hashable, Sendable {
 
     /// The id with these parts.
     ///
-    /// - Parameter slot: below 2²⁴.
+    /// `slot` is below 2²⁴.
     @inlinable
     public init(lane: UInt8, generation: UInt32, slot: Int) {
         rawValue = UInt64(lane) << 56 | UInt64(generation) << 24 | UInt64(slot & 0xFF_FFFF)

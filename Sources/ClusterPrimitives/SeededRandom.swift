@@ -37,7 +37,7 @@ public struct SeededRandom: Sendable {
 
     /// A number from 0 to `bound − 1`.
     ///
-    /// - Parameter bound: at least 1.
+    /// `bound` is at least 1.
     public mutating func below(_ bound: Int) -> Int {
         precondition(bound > 0, "a random number below \(bound) was asked for")
         return Int(next().multipliedFullWidth(by: UInt64(bound)).high)
@@ -78,7 +78,7 @@ public struct SeededRandom: Sendable {
 
     /// One of the elements.
     ///
-    /// - Parameter elements: not empty.
+    /// `elements` must not be empty.
     public mutating func pick<Element>(_ elements: [Element]) -> Element {
         elements[below(elements.count)]
     }

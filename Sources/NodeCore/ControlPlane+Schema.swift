@@ -348,7 +348,9 @@ extension ControlPlane {
                     let encoded = view.topology.encode()
                     reply(.topology, to: change.asker, into: &effects) { $0.raw(encoded) }
                 } else {
-                    awaitingAdoption.append((topology.epoch, change.asker))
+                    awaitingAdoption.append(
+                        (topology.epoch, change.asker, now.monotonic + settings.schemaTimeout)
+                    )
                     adopt(topology, at: now, into: &effects)
                 }
             } else {
@@ -396,6 +398,26 @@ extension ControlPlane {
                 ? "Nothing was changed. Reads and writes go on; start one of the voters."
                 : "It may take effect yet. See: starling keyspace list"
         )
+    }
+
+    /// Answers those whose change was chosen but does not get to this node's disk.
+    mutating func expireAdoptions(at now: Instant, into effects: inout ControlEffects) {
+        guard awaitingAdoption.contains(where: { $0.deadline <= now.monotonic }) else { return }
+        let due = awaitingAdoption.filter { $0.deadline <= now.monotonic }
+        awaitingAdoption.removeAll { $0.deadline <= now.monotonic }
+        for waiting in due {
+            fail(
+                waiting.asker,
+                FailureResponse(
+                    code: .timeout,
+                    written: .unknown,
+                    message: "epoch \(waiting.epoch) was chosen, but \(identity.name) could not "
+                        + "store it in time",
+                    advice: "The other nodes take it. See this node's log for its disk."
+                ),
+                into: &effects
+            )
+        }
     }
 
     // MARK: Voting

@@ -63,14 +63,13 @@ package struct ControlPlane: ~Copyable {
     var adoptingEpoch: UInt64
     var nextFetch: MonotonicInstant
     /// Clients that wait for a chosen topology to be in force here.
-    var awaitingAdoption: [(epoch: UInt64, asker: Asker)] = []
+    var awaitingAdoption: [(epoch: UInt64, asker: Asker, deadline: MonotonicInstant)] = []
 
     /// The control plane of a node that just started.
     ///
-    /// - Parameters:
-    ///   - topology: the newest one on disk, of which the node is a member.
-    ///   - acceptor: its acceptor's state on disk; nil before the first.
-    ///   - clockBound: the clock's bound on disk; `zero` before the first.
+    /// - `topology`: the newest one on disk, of which the node is a member.
+    /// - `acceptor`: its acceptor's state on disk; nil before the first.
+    /// - `clockBound`: the clock's bound on disk; `zero` before the first.
     package init(
         identity: NodeIdentity,
         topology: Topology,
@@ -123,6 +122,7 @@ package struct ControlPlane: ~Copyable {
         }
         judgePeers(at: now, into: &effects)
         advanceChanges(at: now, into: &effects)
+        expireAdoptions(at: now, into: &effects)
     }
 
     private mutating func raiseClockBound(at now: Instant, into effects: inout ControlEffects) {
@@ -179,7 +179,7 @@ package struct ControlPlane: ~Copyable {
 
     /// This node's urgent link to a node is gone, or could not be made.
     ///
-    /// - Parameter isRefused: whether the node refused the connection, as one does that does not
+    /// `isRefused` says whether the node refused the connection, as one does that does not
     ///   run; it is then unusable at once.
     package mutating func linkDown(
         _ node: NodeID,

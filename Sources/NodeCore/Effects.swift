@@ -57,8 +57,9 @@ package struct OutputBuffers: ~Copyable {
 ///
 /// The queues are unordered among themselves: order that matters goes by event.
 package struct Effects: ~Copyable {
-    /// By node number: frames for this lane's request link to the node. The world drops them
-    /// where the link is down.
+    /// By node number: frames for this lane's request link to the node.
+    ///
+    /// The world drops them where the link is down.
     package var links = OutputBuffers()
     /// By connection number: frames for inbound connections.
     package var connections = OutputBuffers()

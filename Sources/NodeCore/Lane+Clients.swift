@@ -8,7 +8,7 @@ import Replication
 extension Lane {
     /// A whole frame from a client, behind its hello.
     ///
-    /// - Parameter isAdmin: whether the client's certificate is an admin's.
+    /// `isAdmin` says whether the client's certificate is an admin's.
     package mutating func receiveClient(
         _ header: Frame.Header,
         body: ByteRange,
@@ -98,7 +98,7 @@ extension Lane {
 
     /// A data request, from a client or from a node that forwarded it.
     ///
-    /// - Parameter remaining: what is left of the deadline of a forwarded request.
+    /// `remaining` is what is left of the deadline of a forwarded request.
     mutating func request(
         _ kind: ClientKind,
         _ body: ByteRange,

@@ -9,7 +9,7 @@ import Replication
 extension Lane {
     /// A whole frame from a peer, behind its hello.
     ///
-    /// - Parameter connection: the inbound connection it came on; nil when it came back on this
+    /// `connection` is the inbound connection it came on; nil when it came back on this
     ///   lane's own link to the node.
     package mutating func receivePeer(
         _ header: Frame.Header,

@@ -270,7 +270,7 @@ extension Lane {
 
     /// Sends a stored version to a replica that lacks it.
     ///
-    /// - Parameter held: the key, then the encoded record.
+    /// `held` is the key, then the encoded record.
     func sendRepair(
         _ origin: JobOrigin,
         _ keyspace: KeyspaceNumber,

@@ -44,9 +44,8 @@ package struct Lane: ~Copyable {
 
     /// A lane without requests.
     ///
-    /// - Parameters:
-    ///   - lane: its number on the node.
-    ///   - clockBound: the clock's upper bound on disk.
+    /// - `lane`: its number on the node.
+    /// - `clockBound`: the clock's upper bound on disk.
     package init(
         identity: NodeIdentity,
         lane: UInt8,

@@ -23,7 +23,9 @@ struct OpenWrite {
     var isTold = false
 }
 
-/// A read that a lane coordinates. The slot holds the key.
+/// A read that a lane coordinates.
+///
+/// The slot holds the key.
 struct OpenRead {
     var core: ReadCoordination
     var sink: ResponseSink

@@ -24,7 +24,7 @@ struct RequestTable<Request> {
     /// How many requests are open.
     private(set) var count = 0
 
-    /// - Parameter kind: 0…7, of the requests in this table.
+    /// `kind` is 0…7, of the requests in this table.
     init(lane: UInt8, kind: Int) {
         self.lane = lane
         self.kind = kind

@@ -79,11 +79,10 @@ package final class NodeStateStore: Sendable {
 
     /// Opens a node's state, makes it if there is none, and begins a new incarnation.
     ///
-    /// - Parameters:
-    ///   - directory: the data directory; made if it is missing.
-    ///   - name: the node's name.
-    ///   - founding: the founding topology that the node was given.
-    ///   - randomBytes: 16 fresh bytes that nobody can guess.
+    /// - `directory`: the data directory; made if it is missing.
+    /// - `name`: the node's name.
+    /// - `founding`: the founding topology that the node was given.
+    /// - `randomBytes`: 16 fresh bytes that nobody can guess.
     /// - Throws: what is wrong with the directory: in use, damaged, or another node's.
     package static func open(
         directory: String,
@@ -181,6 +180,11 @@ package final class NodeStateStore: Sendable {
             if let other = others.first(where: { $0 != "LOCK" && !$0.hasSuffix(".new") }) {
                 throw .notOurs(directory: directory, what: "it holds \(other), but no identity")
             }
+            // Else a crash of the machine could take the whole directory, and with it all that
+            // was acknowledged.
+            try onDisk { () throws(FileSystemError) in
+                try fileSystem.syncDirectory(Self.parent(of: directory))
+            }
             let engine = Hash64.hash(randomBytes, seed: 1)
             var writer = ByteWriter()
             writer.string(name)
@@ -243,6 +247,14 @@ package final class NodeStateStore: Sendable {
     }
 
     // MARK: Files
+
+    /// The directory in which a directory's name lies.
+    private static func parent(of directory: String) -> String {
+        var path = directory[...]
+        while path.count > 1, path.hasSuffix("/") { path.removeLast() }
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
 
     private func path(_ kind: Kind) -> String { "\(directory)/\(kind.fileName)" }
 

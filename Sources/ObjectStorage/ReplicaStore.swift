@@ -127,10 +127,9 @@ package final class ReplicaStore: Sendable {
 
     /// Takes the jobs of one turn.
     ///
-    /// - Parameters:
-    ///   - payload: where the jobs' ranges lie.
-    ///   - results: gains what is known at once: reads that memory answers, and refusals.
-    ///   - deferred: gains what has to read from disk; run each with `run`.
+    /// - `payload`: where the jobs' ranges lie.
+    /// - `results`: gains what is known at once: reads that memory answers, and refusals.
+    /// - `deferred`: gains what has to read from disk; run each with `run`.
     /// - Returns: the writes, which now wait for `sync` and then `finish`; nil if there are none.
     package func submit(
         jobs: [StorageJob],
@@ -232,11 +231,10 @@ package final class ReplicaStore: Sendable {
 
     /// Ends a turn's writes.
     ///
-    /// - Parameters:
-    ///   - isDurable: whether the sync that followed `submit` succeeded.
-    ///   - results: gains what became of each write.
-    ///   - deferred: gains those of which only the disk can tell whether something newer hides
-    ///     them.
+    /// - `isDurable`: whether the sync that followed `submit` succeeded.
+    /// - `results`: gains what became of each write.
+    /// - `deferred`: gains those of which only the disk can tell whether something newer hides
+    ///   them.
     package func finish(
         _ staged: StagedWrites,
         isDurable: Bool,

@@ -64,7 +64,7 @@ package struct QuorumRule: Sendable {
     /// The least set of `candidates`, taken in the order given, that meets the rule; nil when all
     /// of them together do not.
     ///
-    /// - Parameter order: places in the plan, best first; those not usable are left out.
+    /// `order` has places in the plan, best first; those not usable are left out.
     package func leastSet(inOrder order: some Sequence<Int>) -> ReplicaBits? {
         var chosen = ReplicaBits()
         for index in order {
@@ -93,7 +93,7 @@ package struct QuorumRule: Sendable {
 
     /// The rule of `level` for a key whose replicas are those of `plan`.
     ///
-    /// - Parameter local: the coordinator's datacenter, which `LOCAL_ONE` and `LOCAL_QUORUM` mean.
+    /// `local` is the coordinator's datacenter, which `LOCAL_ONE` and `LOCAL_QUORUM` mean.
     package static func make(
         _ level: ConsistencyLevel,
         plan: ReplicaPlan,

@@ -215,7 +215,9 @@ package struct ReadCoordination: Sendable {
         repaired.insert(index)
     }
 
-    /// The record to answer with; empty when the key is absent. Nil before the verdict says so.
+    /// The record to answer with; empty when the key is absent.
+    ///
+    /// Nil before the verdict says so.
     package var answer: [UInt8]? {
         winner.map { records[$0].bytes }
     }

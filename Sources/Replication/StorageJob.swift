@@ -38,7 +38,9 @@ package enum WritePurpose: UInt8, Sendable {
     case repair = 1
 }
 
-/// What a lane asks of its store. Ranges lie in the effects' payload.
+/// What a lane asks of its store.
+///
+/// Ranges lie in the effects' payload.
 package struct StorageJob: Sendable {
     /// The work.
     package enum Work: Sendable {

@@ -345,6 +345,27 @@ import Testing
         #expect(voter.disk.acceptor?.accepted?.ballot == ballot)
     }
 
+    @Test func `that are chosen but not stored here in time are unknown`() throws {
+        let cluster = try Self.cluster()
+        cluster.isDropped = { [id = cluster.id("dc1-n1")] packet in
+            // The node's own vote is not needed: its disk stands still from the first accept on.
+            if packet.from == id, packet.kinds.contains(.accept) {
+                cluster["dc1-n1"].holdsDisk = true
+            }
+            return false
+        }
+        let created = cluster.create("users", at: "dc1-n1")
+        #expect(cluster.topology(created) == nil)
+        cluster.advance(.seconds(11))
+        let failure = try #require(cluster.failure(created))
+        #expect(failure.code == .timeout)
+        #expect(failure.written == .unknown)
+        cluster.releaseDisk("dc1-n1")
+        cluster.advance(.seconds(1))
+        #expect(cluster["dc1-n2"].epoch == 2)
+        #expect(cluster.answerCounts[created] == 1)
+    }
+
     @Test func `survive voters that crash between their disk and their reply`() throws {
         for seed in 0..<30 as Range<UInt64> {
             var random = SeededRandom(seed: seed)

@@ -1,0 +1,196 @@
+import ByteCoding
+import Causality
+import ClusterPrimitives
+import FileSystems
+import ObjectStorage
+import Partitioning
+import Replication
+import StorageEngine
+
+/// A replica store on a disk in memory, driven as a lane's owner drives it.
+final class StoreFixture {
+    let disk: InMemoryFileSystem
+    let faults: FaultyFileSystem
+    let store: ReplicaStore
+    private var correlation: UInt64 = 0
+
+    static let keyspace = KeyspaceNumber(1)
+
+    /// A topology of one node with keyspaces of these names.
+    static func topology(_ names: [String] = ["users"]) throws -> Topology {
+        let member = FoundingMember(
+            name: "n1",
+            datacenter: "dc1",
+            rack: "r1",
+            peer: Endpoint(host: "a", port: 1),
+            client: Endpoint(host: "a", port: 2)
+        )
+        var topology = try Topology.founding(cluster: "test", members: [member])
+        for name in names {
+            topology = try topology.creating(
+                KeyspaceDefinition(
+                    name: name,
+                    replication: [.init(datacenter: "dc1", replicas: 1)]
+                )
+            )
+        }
+        return topology
+    }
+
+    init(_ disk: InMemoryFileSystem = InMemoryFileSystem(), topology: Topology? = nil) throws {
+        self.disk = disk
+        faults = FaultyFileSystem(disk)
+        var options = EngineOptions()
+        options.segmentSize = 4096
+        options.blockSize = 512
+        options.identity = 0xBEEF
+        store = try ReplicaStore.open(
+            directory: "/store",
+            on: faults,
+            topology: try topology ?? Self.topology(),
+            options: options
+        )
+    }
+
+    static func version(_ stamp: UInt64) -> Version {
+        Version(timestamp: HybridTimestamp(rawValue: stamp), node: NodeID(1), lane: 0)
+    }
+
+    static func record(_ stamp: UInt64, _ value: String) -> [UInt8] {
+        var writer = ByteWriter()
+        writer.recordHeader(version: version(stamp), isTombstone: false, expiry: nil)
+        writer.raw(Array(value.utf8))
+        return writer.bytes
+    }
+
+    // MARK: Jobs
+
+    private func origin() -> JobOrigin {
+        correlation += 1
+        return JobOrigin(route: .request, target: 0, correlation: correlation)
+    }
+
+    /// What a turn of jobs came to at once, and what waits.
+    struct Turn {
+        var staged: ReplicaStore.StagedWrites?
+        var results: [StorageResult] = []
+        var deferred: [ReplicaStore.DeferredJob] = []
+    }
+
+    func submit(
+        _ key: String,
+        _ stamp: UInt64,
+        _ value: String,
+        purpose: WritePurpose = .foreground,
+        keyspace: KeyspaceNumber = StoreFixture.keyspace
+    ) -> Turn {
+        let keyBytes = Array(key.utf8)
+        let record = Self.record(stamp, value)
+        var turn = Turn()
+        turn.staged = store.submit(
+            jobs: [
+                StorageJob(
+                    origin: origin(),
+                    keyspace: keyspace,
+                    token: Token(ofKey: keyBytes).ordered,
+                    work: .write(
+                        key: ByteRange(offset: 0, count: keyBytes.count),
+                        record: ByteRange(offset: keyBytes.count, count: record.count),
+                        version: Self.version(stamp),
+                        purpose: purpose
+                    )
+                )
+            ],
+            payload: keyBytes + record,
+            results: &turn.results,
+            deferred: &turn.deferred
+        )
+        return turn
+    }
+
+    /// Ends a turn and runs what it put off.
+    func finish(_ turn: Turn, isDurable: Bool = true) -> [StorageResult] {
+        var turn = turn
+        if let staged = turn.staged {
+            store.finish(
+                staged,
+                isDurable: isDurable,
+                results: &turn.results,
+                deferred: &turn.deferred
+            )
+        }
+        return turn.results + turn.deferred.map(store.run)
+    }
+
+    /// A whole write: status and shadow.
+    @discardableResult
+    func write(
+        _ key: String,
+        _ stamp: UInt64,
+        _ value: String,
+        purpose: WritePurpose = .foreground,
+        keyspace: KeyspaceNumber = StoreFixture.keyspace
+    ) -> (status: WriteStatus, shadow: Version)? {
+        let turn = submit(key, stamp, value, purpose: purpose, keyspace: keyspace)
+        let isDurable = (try? store.sync()) != nil
+        guard case .written(_, let status, _, let shadow)? = finish(turn, isDurable: isDurable).last
+        else { return nil }
+        return (status, shadow)
+    }
+
+    /// A whole read.
+    func read(
+        _ key: String,
+        _ contents: ReadContents = .record,
+        keyspace: KeyspaceNumber = StoreFixture.keyspace
+    ) -> (status: ReadStatus, digest: UInt64, version: Version, record: [UInt8])? {
+        let keyBytes = Array(key.utf8)
+        var turn = Turn()
+        turn.staged = store.submit(
+            jobs: [
+                StorageJob(
+                    origin: origin(),
+                    keyspace: keyspace,
+                    token: Token(ofKey: keyBytes).ordered,
+                    work: .read(
+                        key: ByteRange(offset: 0, count: keyBytes.count),
+                        contents: contents
+                    )
+                )
+            ],
+            payload: keyBytes,
+            results: &turn.results,
+            deferred: &turn.deferred
+        )
+        guard case .read(_, let status, _, let digest, let version, let record)? = finish(turn).last
+        else { return nil }
+        return (status, digest, version, record)
+    }
+
+    /// A whole scan.
+    func scan(
+        _ scan: ReplicaScan,
+        keyspace: KeyspaceNumber = StoreFixture.keyspace
+    ) -> ReplicaPage? {
+        var turn = Turn()
+        turn.staged = store.submit(
+            jobs: [
+                StorageJob(
+                    origin: origin(),
+                    keyspace: keyspace,
+                    token: scan.fromToken,
+                    work: .scan(scan)
+                )
+            ],
+            payload: [],
+            results: &turn.results,
+            deferred: &turn.deferred
+        )
+        guard case .scanned(_, let page)? = finish(turn).last else { return nil }
+        return page
+    }
+
+    func flush(_ keyspace: KeyspaceNumber = StoreFixture.keyspace) throws {
+        try store.perform(.flush(keyspace.rawValue))
+    }
+}
