@@ -1,0 +1,82 @@
+/// What an engine needs of a disk.
+///
+/// Paths are absolute or relative to where the implementation stands, with `/` between names. What
+/// is written is on the disk only after `WritableFile.sync`, and a name (of a new, renamed or
+/// removed file) only after `syncDirectory` of its directory. All calls may come from any thread.
+public protocol FileSystem: Sendable {
+    /// Opens a file for appending.
+    ///
+    /// - Throws: `alreadyExists` or `notFound`, as `creation` has it; any other failure.
+    func openForAppending(
+        _ path: String,
+        _ creation: FileCreation
+    ) throws(FileSystemError) -> any WritableFile
+
+    /// Opens a file for reading at any offset.
+    func openForReading(_ path: String) throws(FileSystemError) -> any RandomAccessFile
+
+    /// The names in a directory, sorted by their bytes, without `.` and `..`.
+    func list(_ directory: String) throws(FileSystemError) -> [String]
+
+    /// Gives a file another name, replacing what bears it, in one step.
+    func rename(_ path: String, to target: String) throws(FileSystemError)
+
+    /// Removes a file or an empty directory.
+    func remove(_ path: String) throws(FileSystemError)
+
+    /// Makes a directory; does nothing if it is there.
+    func createDirectory(_ path: String) throws(FileSystemError)
+
+    /// Puts the names in a directory on the disk.
+    func syncDirectory(_ path: String) throws(FileSystemError)
+
+    /// Size of a file in bytes.
+    func size(of path: String) throws(FileSystemError) -> Int
+
+    /// Whether a file or directory bears this name.
+    func exists(_ path: String) throws(FileSystemError) -> Bool
+
+    /// Cuts a file to its first `size` bytes.
+    func truncate(_ path: String, to size: Int) throws(FileSystemError)
+
+    /// Takes the exclusive lock on a file, making the file if need be, without waiting.
+    ///
+    /// - Throws: `locked` with the holder, if it is held, by this process or another.
+    func lock(_ path: String) throws(FileSystemError) -> any FileLock
+}
+
+/// Whether opening a file for appending makes it.
+public enum FileCreation: Sendable {
+    /// The file must not exist.
+    case createNew
+    /// The file must exist.
+    case openExisting
+    /// The file is made if it does not exist.
+    case createIfMissing
+}
+
+/// A file that grows at its end; closed at the latest when it is released.
+public protocol WritableFile: AnyObject, Sendable {
+    /// Writes bytes behind the last; after a failure any part of them may be there.
+    func append(_ bytes: RawSpan) throws(FileSystemError)
+
+    /// Returns once all bytes written so far, and the size, are on the disk.
+    ///
+    /// After a failure nothing is known of the bytes since the last success; do not call it again.
+    func sync() throws(FileSystemError)
+
+    /// Closes the file; later calls fail.
+    func close() throws(FileSystemError)
+}
+
+/// A file that is read at any offset; closed when it is released.
+public protocol RandomAccessFile: AnyObject, Sendable {
+    /// The bytes from `offset`: `count` of them, or fewer if the file ends before.
+    func read(at offset: Int, count: Int) throws(FileSystemError) -> [UInt8]
+}
+
+/// A lock that is held until it is released or the process ends.
+public protocol FileLock: AnyObject, Sendable {
+    /// Gives the lock back; does nothing the second time.
+    func release()
+}

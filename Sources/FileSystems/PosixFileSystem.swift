@@ -1,0 +1,267 @@
+internal import Glibc
+
+/// The files of the machine.
+///
+/// Files are made with mode 0600 and directories with 0700; descriptors do not outlive an `exec`.
+/// Interrupted calls are taken up again, except `close`, which Linux has done by then.
+public struct PosixFileSystem: FileSystem {
+    /// The machine's file system.
+    public init() {}
+
+    /// Opens a file for appending.
+    public func openForAppending(
+        _ path: String,
+        _ creation: FileCreation
+    ) throws(FileSystemError) -> any WritableFile {
+        let flags: Int32 =
+            switch creation {
+            case .createNew: O_CREAT | O_EXCL
+            case .openExisting: 0
+            case .createIfMissing: O_CREAT
+            }
+        let descriptor = try open(path, O_WRONLY | flags, .openForAppending)
+        var status = stat()
+        guard unsafe fstat(descriptor, &status) == 0 else {
+            let error = failure(.openForAppending, path)
+            _ = Glibc.close(descriptor)
+            throw error
+        }
+        return PosixWritableFile(path: path, descriptor: descriptor, size: Int(status.st_size))
+    }
+
+    /// Opens a file for reading.
+    public func openForReading(_ path: String) throws(FileSystemError) -> any RandomAccessFile {
+        PosixRandomAccessFile(path: path, descriptor: try open(path, O_RDONLY, .openForReading))
+    }
+
+    /// The names in a directory, sorted.
+    public func list(_ directory: String) throws(FileSystemError) -> [String] {
+        guard let stream = unsafe opendir(directory) else { throw failure(.list, directory) }
+        defer { unsafe _ = closedir(stream) }
+        var names: [String] = []
+        while true {
+            errno = 0
+            guard let entry = unsafe readdir(stream) else { break }
+            let name = unsafe withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        guard errno == 0 else { throw failure(.list, directory) }
+        return names.sorted()
+    }
+
+    /// Gives a file another name.
+    public func rename(_ path: String, to target: String) throws(FileSystemError) {
+        guard unsafe Glibc.rename(path, target) == 0 else { throw failure(.rename, path) }
+    }
+
+    /// Removes a file or an empty directory.
+    public func remove(_ path: String) throws(FileSystemError) {
+        guard unsafe Glibc.remove(path) == 0 else { throw failure(.remove, path) }
+    }
+
+    /// Makes a directory.
+    public func createDirectory(_ path: String) throws(FileSystemError) {
+        guard unsafe mkdir(path, 0o700) == 0 || errno == EEXIST else {
+            throw failure(.createDirectory, path)
+        }
+    }
+
+    /// Puts a directory's names on the disk.
+    public func syncDirectory(_ path: String) throws(FileSystemError) {
+        let descriptor = try open(path, O_RDONLY | O_DIRECTORY, .syncDirectory)
+        defer { _ = Glibc.close(descriptor) }
+        guard retrying({ Int(fsync(descriptor)) }) == 0 else {
+            throw failure(.syncDirectory, path)
+        }
+    }
+
+    /// Size of a file.
+    public func size(of path: String) throws(FileSystemError) -> Int {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0 else { throw failure(.status, path) }
+        return Int(status.st_size)
+    }
+
+    /// Whether a file or directory bears this name.
+    public func exists(_ path: String) throws(FileSystemError) -> Bool {
+        var status = stat()
+        if unsafe stat(path, &status) == 0 { return true }
+        guard errno == ENOENT || errno == ENOTDIR else { throw failure(.status, path) }
+        return false
+    }
+
+    /// Cuts a file.
+    public func truncate(_ path: String, to size: Int) throws(FileSystemError) {
+        guard retrying({ unsafe Int(Glibc.truncate(path, off_t(size))) }) == 0 else {
+            throw failure(.truncate, path)
+        }
+    }
+
+    /// Takes the exclusive lock on a file, which then names this process.
+    public func lock(_ path: String) throws(FileSystemError) -> any FileLock {
+        let descriptor = try open(path, O_RDWR | O_CREAT, .lock)
+        guard retrying({ Int(flock(descriptor, LOCK_EX | LOCK_NB)) }) == 0 else {
+            let error = failure(.lock, path)
+            let isHeld = errno == EWOULDBLOCK
+            let file = PosixRandomAccessFile(path: path, descriptor: descriptor)
+            guard isHeld else { throw error }
+            let holder = String(decoding: try file.read(at: 0, count: 64), as: UTF8.self)
+            let name = holder.prefix { $0 != "\n" }
+            throw FileSystemError(
+                .lock,
+                path,
+                .locked(holder: name.isEmpty ? "another process" : String(name)),
+                error.text
+            )
+        }
+        let lock = PosixFileLock(descriptor: descriptor)
+        let text = Array("process \(getpid())\n".utf8)
+        guard
+            retrying({ Int(ftruncate(descriptor, 0)) }) == 0,
+            retrying({ unsafe pwrite(descriptor, text, text.count, 0) }) == text.count
+        else { throw failure(.lock, path) }
+        return lock
+    }
+
+    private func open(
+        _ path: String,
+        _ flags: Int32,
+        _ operation: FileSystemError.Operation
+    ) throws(FileSystemError) -> Int32 {
+        let descriptor = retrying { unsafe Int(Glibc.open(path, flags | O_CLOEXEC, 0o600)) }
+        guard descriptor >= 0 else { throw failure(operation, path) }
+        return Int32(descriptor)
+    }
+}
+
+private func retrying(_ call: () -> Int) -> Int {
+    while true {
+        let result = call()
+        if result >= 0 || errno != EINTR { return result }
+    }
+}
+
+/// The error of the call that just failed; leaves `errno` as it was.
+private func failure(
+    _ operation: FileSystemError.Operation,
+    _ path: String
+) -> FileSystemError {
+    let code = errno
+    defer { errno = code }
+    let reason: FileSystemError.Reason =
+        switch code {
+        case ENOENT: .notFound
+        case EEXIST: .alreadyExists
+        case ENOSPC, EDQUOT: .noSpace
+        case EACCES, EPERM, EROFS: .notPermitted
+        default: .failed
+        }
+    let text = unsafe String(cString: strerror(code))
+    return FileSystemError(operation, path, reason, "\(text) (errno \(code))")
+}
+
+/// An appended file; its owner calls it from one thread at a time.
+///
+/// Unchecked because the state is two integers that only that caller touches.
+private final class PosixWritableFile: WritableFile, @unchecked Sendable {
+    private let path: String
+    private var descriptor: Int32
+    private var size: Int
+
+    init(path: String, descriptor: Int32, size: Int) {
+        self.path = path
+        self.descriptor = descriptor
+        self.size = size
+    }
+
+    deinit {
+        if descriptor >= 0 { _ = Glibc.close(descriptor) }
+    }
+
+    func append(_ bytes: RawSpan) throws(FileSystemError) {
+        var written = 0
+        while written < bytes.byteCount {
+            let start = written
+            let count = unsafe bytes.withUnsafeBytes { buffer in
+                retrying {
+                    unsafe pwrite(
+                        descriptor,
+                        buffer.baseAddress.map { unsafe $0 + start },
+                        buffer.count - start,
+                        off_t(size)
+                    )
+                }
+            }
+            guard count > 0 else { throw failure(.append, path) }
+            written += count
+            size += count
+        }
+    }
+
+    func sync() throws(FileSystemError) {
+        guard retrying({ Int(fdatasync(descriptor)) }) == 0 else { throw failure(.sync, path) }
+    }
+
+    func close() throws(FileSystemError) {
+        guard descriptor >= 0 else { return }
+        let result = Glibc.close(descriptor)
+        descriptor = -1
+        guard result == 0 || errno == EINTR else { throw failure(.close, path) }
+    }
+}
+
+/// A file read by offset; the kernel keeps concurrent readers apart.
+private final class PosixRandomAccessFile: RandomAccessFile {
+    private let path: String
+    private let descriptor: Int32
+
+    init(path: String, descriptor: Int32) {
+        self.path = path
+        self.descriptor = descriptor
+    }
+
+    deinit { _ = Glibc.close(descriptor) }
+
+    func read(at offset: Int, count: Int) throws(FileSystemError) -> [UInt8] {
+        var hasFailed = false
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            filled = 0
+            while filled < count {
+                let start = filled
+                let address = buffer.baseAddress
+                let got = retrying {
+                    unsafe pread(
+                        descriptor,
+                        address.map { unsafe $0 + start },
+                        count - start,
+                        off_t(offset + start)
+                    )
+                }
+                if got < 0 { hasFailed = true }
+                if got <= 0 { break }
+                filled += got
+            }
+        }
+        if hasFailed { throw failure(.read, path) }
+        return bytes
+    }
+}
+
+/// A lock held by an open descriptor; the kernel gives it back when the process ends.
+///
+/// Unchecked because an engine releases it once, from the thread that closes it.
+private final class PosixFileLock: FileLock, @unchecked Sendable {
+    private var descriptor: Int32
+
+    init(descriptor: Int32) { self.descriptor = descriptor }
+
+    deinit { release() }
+
+    func release() {
+        guard descriptor >= 0 else { return }
+        _ = Glibc.close(descriptor)
+        descriptor = -1
+    }
+}

@@ -1,0 +1,34 @@
+/// The names of an engine's files, all under its directory.
+///
+///     LOCK   MANIFEST   MANIFEST.tmp   log/NNNNNN.log   <tree>/NNNNNN.sst   <tree>/NNNNNN.tmp
+enum FileNames {
+    static func lock(_ directory: String) -> String { "\(directory)/LOCK" }
+    static func manifest(_ directory: String) -> String { "\(directory)/MANIFEST" }
+    static func temporaryManifest(_ directory: String) -> String { "\(directory)/MANIFEST.tmp" }
+    static func logDirectory(_ directory: String) -> String { "\(directory)/log" }
+    static func treeDirectory(_ tree: UInt32, in directory: String) -> String {
+        "\(directory)/\(tree)"
+    }
+    static func segment(_ number: UInt64, in directory: String) -> String {
+        "\(directory)/log/\(padded(number)).log"
+    }
+    static func table(_ number: UInt64, tree: UInt32, in directory: String) -> String {
+        "\(directory)/\(tree)/\(padded(number)).sst"
+    }
+    static func temporaryTable(_ number: UInt64, tree: UInt32, in directory: String) -> String {
+        "\(directory)/\(tree)/\(padded(number)).tmp"
+    }
+
+    private static func padded(_ number: UInt64) -> String {
+        let digits = String(number)
+        return String(repeating: "0", count: max(0, 6 - digits.count)) + digits
+    }
+
+    /// The number in a name such as `000017.log`, or nil for any other name.
+    static func number(_ name: String, suffix: String) -> UInt64? {
+        guard name.hasSuffix(suffix) else { return nil }
+        let digits = name.dropLast(suffix.count)
+        guard let number = UInt64(digits), padded(number) == digits else { return nil }
+        return number
+    }
+}

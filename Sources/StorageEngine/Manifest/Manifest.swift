@@ -1,0 +1,242 @@
+internal import ByteCoding
+internal import FileSystems
+
+/// The one file that says which trees and tables there are and where the log begins.
+///
+///     manifest := magic: 8 bytes, version: uint32, identityCheck: uint32, generation: uint64,
+///                 checksum: uint32, record*
+///     record   := length: uint32, checksum: uint32, payload
+///     payload  := count: uint32, edit*          count 0: a seal
+///
+/// Checksums are CRC32C over the engine's identity, the generation, the offset and the payload. A
+/// record is sealed by an empty one once it was synced, and only then acted upon; so damage that a
+/// seal follows is corruption, and damage at the very end a torn tail. A new generation is written
+/// to another name and renamed over the old.
+final class Manifest {
+    // On disk: never renumber.
+    private static let magic: UInt64 = 0x314E_414D_4C52_4753
+    private static let version: UInt32 = 1
+    private static let kind: UInt64 = 0x4D41_4E00_0000_0000
+    private static let headerSize = 28
+    private static let maximumRecordSize = 64 << 20
+
+    /// What all edits together say.
+    struct State: Equatable {
+        /// One tree.
+        struct Tree: Equatable {
+            var rule: String
+            var since: LogPosition
+            var tables: [TableMetadata] = []
+        }
+
+        var trees: [UInt32: Tree] = [:]
+        var logBegins: UInt64 = 0
+
+        /// - Returns: whether the edit fits what was said before.
+        mutating func apply(_ edit: ManifestEdit) -> Bool {
+            switch edit {
+            case .createTree(let number, let rule, let since):
+                guard trees[number] == nil else { return false }
+                trees[number] = Tree(rule: rule, since: since)
+            case .dropTree(let number):
+                return trees.removeValue(forKey: number) != nil
+            case .addTable(let table):
+                guard trees[table.tree] != nil else { return false }
+                trees[table.tree]?.tables.append(table)
+            case .logBegins(let segment):
+                logBegins = max(logBegins, segment)
+            }
+            return true
+        }
+
+        /// The edits that lead here from nothing.
+        var edits: [ManifestEdit] {
+            var edits: [ManifestEdit] = [.logBegins(logBegins)]
+            for (number, tree) in trees.sorted(by: { $0.key < $1.key }) {
+                edits.append(.createTree(number: number, rule: tree.rule, since: tree.since))
+                edits.append(contentsOf: tree.tables.map { .addTable($0) })
+            }
+            return edits
+        }
+    }
+
+    private let file: any WritableFile
+    private let identity: UInt64
+    private let generation: UInt64
+    private var size: Int
+
+    /// Writes a new manifest in place of the old.
+    init(
+        writing state: State,
+        generation: UInt64,
+        directory: String,
+        identity: UInt64,
+        files: any FileSystem
+    ) throws(StorageError) {
+        self.identity = identity
+        self.generation = generation
+        var writer = ByteWriter()
+        writer.uint64(Self.magic)
+        writer.uint32(Self.version)
+        writer.uint32(Self.identityCheck(identity))
+        writer.uint64(generation)
+        writer.uint32(CRC32C.checksum(writer.bytes))
+        Self.append(state.edits, identity, generation, to: &writer)
+        Self.append([], identity, generation, to: &writer)
+        let bytes = writer.bytes
+        size = bytes.count
+        let temporary = FileNames.temporaryManifest(directory)
+        file = try onDisk { () throws(FileSystemError) in
+            if try files.exists(temporary) { try files.remove(temporary) }
+            let file = try files.openForAppending(temporary, .createNew)
+            try file.append(bytes.span.bytes)
+            try file.sync()
+            try files.rename(temporary, to: FileNames.manifest(directory))
+            try files.syncDirectory(directory)
+            return file
+        }
+    }
+
+    /// Appends edits that hold together or not at all; they are on the disk and sealed on return.
+    func append(_ edits: [ManifestEdit]) throws(StorageError) {
+        for record in [edits, []] {
+            var writer = ByteWriter()
+            Self.append(record, identity, generation, at: size, to: &writer)
+            let bytes = writer.bytes
+            try onDisk { () throws(FileSystemError) in
+                try file.append(bytes.span.bytes)
+                try file.sync()
+            }
+            size += bytes.count
+        }
+    }
+
+    private static func identityCheck(_ identity: UInt64) -> UInt32 {
+        LogFormat.seed(identity: identity, kind: kind, file: 0, offset: 0)
+    }
+
+    private static func append(
+        _ edits: [ManifestEdit],
+        _ identity: UInt64,
+        _ generation: UInt64,
+        at base: Int = 0,
+        to writer: inout ByteWriter
+    ) {
+        var payload = ByteWriter()
+        payload.uint32(UInt32(edits.count))
+        for edit in edits { edit.write(to: &payload) }
+        let offset = base + writer.count
+        let seed = LogFormat.seed(
+            identity: identity,
+            kind: kind,
+            file: generation,
+            offset: UInt64(offset)
+        )
+        writer.uint32(UInt32(payload.count))
+        writer.uint32(CRC32C.checksum(payload.bytes, seed: seed))
+        writer.raw(payload.bytes)
+    }
+
+    /// The payload of the record at an offset, or nil where there is none that is whole.
+    private static func payload(
+        in span: RawSpan,
+        at offset: Int,
+        _ identity: UInt64,
+        _ generation: UInt64
+    ) -> ByteRange? {
+        var reader = ByteReader(ByteRange(offset: offset, count: span.byteCount - offset))
+        do throws(CodingError) {
+            let length = try reader.uint32(in: span)
+            let checksum = try reader.uint32(in: span)
+            guard length >= 4, length <= maximumRecordSize else { return nil }
+            let range = try reader.range(Int(length))
+            let seed = LogFormat.seed(
+                identity: identity,
+                kind: kind,
+                file: generation,
+                offset: UInt64(offset)
+            )
+            let found = CRC32C.checksum(span.extracting(range.offset..<range.end), seed: seed)
+            return found == checksum ? range : nil
+        } catch {
+            return nil
+        }
+    }
+
+    /// Reads the manifest of a directory.
+    ///
+    /// - Throws: `corruption`, `foreignFile`, `unsupportedFormat`, `io`.
+    static func read(
+        _ directory: String,
+        identity: UInt64,
+        files: any FileSystem
+    ) throws(StorageError) -> (state: State, generation: UInt64) {
+        let path = FileNames.manifest(directory)
+        let bytes = try readWhole(path, on: files)
+        let span = bytes.span.bytes
+        func corrupt(_ offset: Int, _ what: String) -> StorageError {
+            .corruption(file: path, offset: offset, expected: 0, found: 0, what: what)
+        }
+        var reader = ByteReader(over: span)
+        let generation: UInt64
+        do throws(CodingError) {
+            let magic = try reader.uint64(in: span)
+            let version = try reader.uint32(in: span)
+            let check = try reader.uint32(in: span)
+            generation = try reader.uint64(in: span)
+            let fields = span.extracting(0..<reader.position)
+            let checksum = try reader.uint32(in: span)
+            guard CRC32C.checksum(fields) == checksum else {
+                throw .invalid(field: "header checksum", value: UInt64(checksum))
+            }
+            guard magic == Self.magic else {
+                throw .invalid(field: "magic number", value: magic)
+            }
+            guard version == Self.version else {
+                throw .tooLong(field: "version", length: UInt64(version), limit: 1)
+            }
+            guard check == identityCheck(identity) else {
+                throw .trailingBytes(count: -1)
+            }
+        } catch {
+            switch error {
+            case .tooLong(_, let version, _):
+                throw .unsupportedFormat(file: path, version: UInt32(version))
+            case .trailingBytes:
+                throw .foreignFile(file: path, what: "it was written under another identity")
+            default:
+                throw corrupt(0, "\(error)")
+            }
+        }
+        var state = State()
+        var offset = headerSize
+        var isSealed = false
+        while offset < span.byteCount {
+            guard let range = payload(in: span, at: offset, identity, generation) else {
+                for later in (offset + 1)..<max(offset + 2, span.byteCount)
+                where payload(in: span, at: later, identity, generation) != nil {
+                    throw corrupt(offset, "no whole record, though one follows at \(later)")
+                }
+                break
+            }
+            var record = ByteReader(range)
+            do throws(CodingError) {
+                let count = try record.uint32(in: span)
+                if count == 0 { isSealed = true }
+                for _ in 0..<count {
+                    let edit = try ManifestEdit(from: &record, in: span)
+                    guard state.apply(edit) else {
+                        throw .invalid(field: "order of edits", value: UInt64(offset))
+                    }
+                }
+                try record.finish()
+            } catch {
+                throw corrupt(offset, "\(error)")
+            }
+            offset = range.end
+        }
+        // The first record and its seal were there before the file got its name.
+        guard isSealed else { throw corrupt(offset, "the first record is not sealed") }
+        return (state, generation)
+    }
+}
