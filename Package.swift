@@ -15,12 +15,16 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 }
 
 /// The tests of one target.
-func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = [])
-    -> Target
-{
+func tests(
+    _ name: String,
+    _ dependencies: [Target.Dependency],
+    exclude: [String] = [],
+    resources: [Resource] = []
+) -> Target {
     .testTarget(
         name: name,
         dependencies: ["TestSupport"] + dependencies,
+        exclude: exclude,
         resources: resources,
         swiftSettings: settings
     )
@@ -179,7 +183,8 @@ let package = Package(
             [
                 "Replication", "Partitioning", "Membership", "Causality", "ByteCoding",
                 "ClusterPrimitives",
-            ]
+            ],
+            exclude: ["Scenarios"]
         ),
         tests(
             "ProtocolTests",

@@ -1,0 +1,344 @@
+import ByteCoding
+package import Causality
+import ClusterPrimitives
+package import FileSystems
+package import Partitioning
+package import Replication
+import Synchronization
+
+/// What a node must remember besides its data: who it is, how often it started, how far its clock
+/// may go, what its acceptor promised, and the newest topology.
+///
+/// Each is a small file in the data directory, replaced as a whole:
+///
+///     file := magic: uint32 "SNST", version: uint8 = 1, kind: uint8, payload: bytes behind
+///             uint32, checksum: uint32 (CRC-32C of all before)
+///
+/// A new file is written under a temporary name, synced, renamed, and its name synced.
+package final class NodeStateStore: Sendable {
+    /// What is kept; each kind has a file of its own.
+    private enum Kind: UInt8, CaseIterable {
+        // On disk: never renumber.
+        case identity = 1
+        case start = 2
+        case clockBound = 3
+        case acceptor = 4
+        case topology = 5
+
+        var fileName: String {
+            switch self {
+            case .identity: "identity"
+            case .start: "start"
+            case .clockBound: "clock"
+            case .acceptor: "acceptor"
+            case .topology: "topology"
+            }
+        }
+    }
+
+    /// What a node finds when it opens its state.
+    package struct Opened: Sendable {
+        /// How often the node has started, this time included.
+        package let startNumber: UInt64
+        /// The random part of its incarnation: 16 bytes.
+        package let incarnation: [UInt8]
+        /// Ties the storage engine's files to this directory.
+        package let engineIdentity: UInt64
+        /// The newest topology on disk.
+        package let topology: Topology
+        /// What its acceptor promised; nil before it ever voted.
+        package let acceptor: RegisterAcceptor?
+        /// The clock's bound; `zero` on a new node.
+        package let clockBound: HybridTimestamp
+    }
+
+    /// What is to be made durable.
+    package enum Content: Sendable {
+        /// The clock's upper bound.
+        case clockBound(HybridTimestamp)
+        /// The acceptor's state, encoded.
+        case acceptor([UInt8])
+        /// The topology, encoded.
+        case topology([UInt8])
+    }
+
+    private static let magic: UInt32 = 0x5453_4E53
+    private static let version: UInt8 = 1
+    private static let maximumSize = RegisterAcceptor.maximumValueSize + 1024
+
+    private let directory: String
+    private let fileSystem: any FileSystem
+    private let lock: any FileLock
+    private let writing = Mutex(())
+
+    private init(directory: String, fileSystem: any FileSystem, lock: any FileLock) {
+        self.directory = directory
+        self.fileSystem = fileSystem
+        self.lock = lock
+    }
+
+    /// Opens a node's state, makes it if there is none, and begins a new incarnation.
+    ///
+    /// - Parameters:
+    ///   - directory: the data directory; made if it is missing.
+    ///   - name: the node's name.
+    ///   - founding: the founding topology that the node was given.
+    ///   - randomBytes: 16 fresh bytes that nobody can guess.
+    /// - Throws: what is wrong with the directory: in use, damaged, or another node's.
+    package static func open(
+        directory: String,
+        on fileSystem: any FileSystem,
+        name: String,
+        founding: Topology,
+        randomBytes: [UInt8]
+    ) throws(NodeStateError) -> (NodeStateStore, Opened) {
+        let lock: any FileLock
+        do {
+            try fileSystem.createDirectory(directory)
+            lock = try fileSystem.lock("\(directory)/LOCK")
+        } catch {
+            if case .locked(let holder) = error.reason {
+                throw .inUse(directory: directory, holder: holder)
+            }
+            throw .io(error)
+        }
+        let store = NodeStateStore(directory: directory, fileSystem: fileSystem, lock: lock)
+        do {
+            return (store, try store.begin(name, founding, randomBytes))
+        } catch {
+            lock.release()
+            throw error
+        }
+    }
+
+    private func begin(
+        _ name: String,
+        _ founding: Topology,
+        _ randomBytes: [UInt8]
+    ) throws(NodeStateError) -> Opened {
+        let identity = try confirmIdentity(name, founding, randomBytes)
+        var startNumber: UInt64 = 1
+        if let payload = try load(.start) {
+            var reader = ByteReader(over: payload.span.bytes)
+            guard let last = try? reader.uint64(in: payload.span.bytes), last < .max else {
+                throw .damaged(file: path(.start), what: "no start number")
+            }
+            startNumber = last + 1
+        }
+        var start = ByteWriter()
+        start.uint64(startNumber)
+        start.raw(randomBytes)
+        try save(.start, start.bytes)
+        var topology = founding
+        if let payload = try load(.topology) {
+            do {
+                topology = try Topology(decoding: payload)
+            } catch {
+                throw .damaged(file: path(.topology), what: "\(error)")
+            }
+        } else {
+            try save(.topology, founding.encode())
+        }
+        var acceptor: RegisterAcceptor?
+        if let payload = try load(.acceptor) {
+            do {
+                acceptor = try RegisterAcceptor(decoding: payload)
+            } catch {
+                throw .damaged(file: path(.acceptor), what: "\(error)")
+            }
+        }
+        var clockBound = HybridTimestamp.zero
+        if let payload = try load(.clockBound) {
+            var reader = ByteReader(over: payload.span.bytes)
+            guard let raw = try? reader.uint64(in: payload.span.bytes) else {
+                throw .damaged(file: path(.clockBound), what: "no timestamp")
+            }
+            clockBound = HybridTimestamp(rawValue: raw)
+        }
+        return Opened(
+            startNumber: startNumber,
+            incarnation: randomBytes,
+            engineIdentity: identity,
+            topology: topology,
+            acceptor: acceptor,
+            clockBound: clockBound
+        )
+    }
+
+    /// Checks that the directory is this node's, or makes it so where it is empty.
+    ///
+    /// - Returns: the engine's identity.
+    private func confirmIdentity(
+        _ name: String,
+        _ founding: Topology,
+        _ randomBytes: [UInt8]
+    ) throws(NodeStateError) -> UInt64 {
+        guard let payload = try load(.identity) else {
+            let others = try onDisk { () throws(FileSystemError) in
+                try fileSystem.list(directory)
+            }
+            // A node that crashed while it made its identity leaves a temporary file at most.
+            if let other = others.first(where: { $0 != "LOCK" && !$0.hasSuffix(".new") }) {
+                throw .notOurs(directory: directory, what: "it holds \(other), but no identity")
+            }
+            let engine = Hash64.hash(randomBytes, seed: 1)
+            var writer = ByteWriter()
+            writer.string(name)
+            writer.prefixed(founding.clusterIdentifier)
+            writer.prefixed(founding.foundingDigest)
+            writer.uint64(engine)
+            try save(.identity, writer.bytes)
+            return engine
+        }
+        let bytes = payload.span.bytes
+        var reader = ByteReader(over: bytes)
+        do {
+            let owner = try reader.string(in: bytes, limit: 256)
+            let cluster = bytes.array(try reader.prefixed(in: bytes, limit: 64))
+            let digest = bytes.array(try reader.prefixed(in: bytes, limit: 64))
+            let engine = try reader.uint64(in: bytes)
+            if cluster != founding.clusterIdentifier {
+                throw NodeStateError.notOurs(
+                    directory: directory,
+                    what: "it belongs to another cluster"
+                )
+            }
+            if owner != name {
+                throw NodeStateError.notOurs(
+                    directory: directory,
+                    what: "it belongs to node \(owner), not to \(name)"
+                )
+            }
+            if digest != founding.foundingDigest {
+                throw NodeStateError.notOurs(
+                    directory: directory,
+                    what: "it was founded with another topology file"
+                )
+            }
+            return engine
+        } catch let error as NodeStateError {
+            throw error
+        } catch {
+            throw .damaged(file: path(.identity), what: "\(error)")
+        }
+    }
+
+    /// Makes something durable; returns when it is.
+    package func save(_ content: Content) throws(NodeStateError) {
+        switch content {
+        case .clockBound(let bound):
+            var writer = ByteWriter()
+            writer.uint64(bound.rawValue)
+            try save(.clockBound, writer.bytes)
+        case .acceptor(let bytes):
+            try save(.acceptor, bytes)
+        case .topology(let bytes):
+            try save(.topology, bytes)
+        }
+    }
+
+    /// Gives the directory back.
+    package func close() {
+        lock.release()
+    }
+
+    // MARK: Files
+
+    private func path(_ kind: Kind) -> String { "\(directory)/\(kind.fileName)" }
+
+    private func onDisk<Value>(
+        _ body: () throws(FileSystemError) -> Value
+    ) throws(NodeStateError) -> Value {
+        do { return try body() } catch { throw .io(error) }
+    }
+
+    private func load(_ kind: Kind) throws(NodeStateError) -> [UInt8]? {
+        let path = path(kind)
+        let found = try onDisk { () throws(FileSystemError) -> [UInt8]? in
+            guard try fileSystem.exists(path) else { return nil }
+            let size = try fileSystem.size(of: path)
+            let count = min(size, Self.maximumSize)
+            return try fileSystem.openForReading(path).read(at: 0, count: count)
+        }
+        guard let bytes = found else { return nil }
+        guard bytes.count >= 14 else { throw .damaged(file: path, what: "it is too short") }
+        let span = bytes.span.bytes
+        let checked = ByteRange(offset: 0, count: bytes.count - 4)
+        var trailer = ByteReader(ByteRange(offset: bytes.count - 4, count: 4))
+        let expected = try? trailer.uint32(in: span)
+        guard expected == CRC32C.checksum(span.array(checked)) else {
+            throw .damaged(file: path, what: "its checksum does not match")
+        }
+        var reader = ByteReader(checked)
+        guard (try? reader.uint32(in: span)) == Self.magic,
+            let version = try? reader.uint8(in: span),
+            let rawKind = try? reader.uint8(in: span)
+        else { throw .damaged(file: path, what: "it is no state file") }
+        guard version == Self.version else {
+            throw .unsupportedVersion(file: path, found: version, known: Self.version)
+        }
+        guard rawKind == kind.rawValue,
+            let payload = try? reader.prefixed(in: span, limit: Self.maximumSize),
+            reader.remaining == 0
+        else { throw .damaged(file: path, what: "it holds something else") }
+        return span.array(payload)
+    }
+
+    private func save(_ kind: Kind, _ payload: [UInt8]) throws(NodeStateError) {
+        var writer = ByteWriter(capacity: payload.count + 16)
+        writer.uint32(Self.magic)
+        writer.uint8(Self.version)
+        writer.uint8(kind.rawValue)
+        writer.prefixed(payload)
+        writer.uint32(CRC32C.checksum(writer.bytes))
+        let path = path(kind)
+        let bytes = writer.bytes
+        let outcome = writing.withLock { _ in
+            Result { () throws(FileSystemError) in try replace(path, with: bytes) }
+        }
+        if case .failure(let error) = outcome { throw .io(error) }
+    }
+
+    private func replace(_ path: String, with bytes: [UInt8]) throws(FileSystemError) {
+        let temporary = path + ".new"
+        if try fileSystem.exists(temporary) { try fileSystem.remove(temporary) }
+        let file = try fileSystem.openForAppending(temporary, .createNew)
+        try file.append(bytes.span.bytes)
+        try file.sync()
+        try file.close()
+        try fileSystem.rename(temporary, to: path)
+        try fileSystem.syncDirectory(directory)
+    }
+}
+
+/// Why a node's state could not be opened or kept.
+package enum NodeStateError: Error, Sendable {
+    /// Another process holds the data directory.
+    case inUse(directory: String, holder: String)
+    /// The data directory is another node's, another cluster's, or no node's.
+    case notOurs(directory: String, what: String)
+    /// A file is not what was written.
+    case damaged(file: String, what: String)
+    /// A file was written by another version.
+    case unsupportedVersion(file: String, found: UInt8, known: UInt8)
+    /// A call to the file system failed.
+    case io(FileSystemError)
+}
+
+extension NodeStateError: CustomStringConvertible {
+    /// What went wrong, and what to do.
+    package var description: String {
+        switch self {
+        case .inUse(let directory, let holder):
+            "the data directory \(directory) is in use by \(holder); stop that process first"
+        case .notOurs(let directory, let what):
+            "the data directory \(directory) cannot be used: \(what); give this node its own"
+        case .damaged(let file, let what):
+            "\(file) is damaged: \(what); restore the file, or replace the node"
+        case .unsupportedVersion(let file, let found, let known):
+            "\(file) has format version \(found), this program knows \(known); use the newer one"
+        case .io(let error):
+            "\(error)"
+        }
+    }
+}
