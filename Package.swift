@@ -126,15 +126,15 @@ let package = Package(
             [
                 "ByteCoding", "ClusterPrimitives", "FileSystems", "Partitioning", "Membership",
                 "Causality", "Replication", "ClientProtocol", "PeerProtocol", "NodeCore",
-                "StorageEngine", "ObjectStorage", "MutualTLS", nioCore, nioPosix, logging,
-                lifecycle, unixSignals, yams,
+                "StorageEngine", "ObjectStorage", "MutualTLS", nioCore, nioPosix, nioTLS,
+                logging, lifecycle, unixSignals, yams,
             ]
         ),
         module(
             "StarlingClient",
             [
                 "ByteCoding", "ClusterPrimitives", "Partitioning", "Causality", "ClientProtocol",
-                "MutualTLS", nioCore, nioPosix,
+                "MutualTLS", nioCore, nioPosix, nioTLS,
             ]
         ),
         module(
@@ -153,7 +153,7 @@ let package = Package(
                 "ByteCoding", "ClusterPrimitives", "FileSystems", "Partitioning", "Causality",
                 "Replication", "ClientProtocol", "MutualTLS", "NodeRuntime", "StarlingClient",
                 "Simulation",
-                argumentParser, logging, histogram, yams, nioCore, nioPosix,
+                argumentParser, logging, lifecycle, unixSignals, histogram, yams, nioCore, nioPosix,
             ],
             swiftSettings: settings
         ),
@@ -212,9 +212,18 @@ let package = Package(
             "NodeRuntimeTests",
             ["NodeRuntime", "Partitioning", "ClusterPrimitives", "MutualTLS", nioCore, nioPosix]
         ),
-        tests("StarlingClientTests", ["StarlingClient", "ClusterPrimitives"]),
+        tests(
+            "StarlingClientTests",
+            [
+                "StarlingClient", "ClientProtocol", "Partitioning", "MutualTLS", "Causality",
+                "ByteCoding", "ClusterPrimitives", nioCore, nioPosix, nioEmbedded, nioTLS,
+            ]
+        ),
         tests("SimulationTests", ["Simulation", "ClusterPrimitives"]),
-        tests("EndToEndTests", ["starling", "ClusterPrimitives"]),
+        tests(
+            "EndToEndTests",
+            ["starling", "StarlingClient", "Partitioning", "ClusterPrimitives"]
+        ),
         tests("TidyTests", []),
     ],
     swiftLanguageModes: [.v6]

@@ -230,9 +230,7 @@ public final class InMemoryFileSystem: FileSystem {
         return InMemoryFileLock(disk: self, path: path)
     }
 
-    /// Turns one bit of a file, as a failing disk might.
-    ///
-    /// - Parameter bit: counted from the file's first byte, its lowest bit first.
+    /// Turns one bit of a file, counted from the lowest of its first byte, as a failing disk might.
     public func flipBit(_ bit: Int, in path: String) throws(FileSystemError) {
         try state.withLock { state throws(FileSystemError) in
             let number = try state.file(path, .append)

@@ -44,6 +44,8 @@ package final class ReplicaStore: Sendable {
         )
         let store = ReplicaStore(engine: engine)
         try store.adopt(topology)
+        // Recovery fills the memtables beyond their budget; nothing is taken before they are tables.
+        while let job = engine.nextMaintenance() { try engine.perform(job) }
         return store
     }
 
@@ -217,6 +219,15 @@ package final class ReplicaStore: Sendable {
     /// Writes everything submitted so far without a sync, for periodic durability.
     package func write() throws(StorageError) {
         _ = try engine.write()
+    }
+
+    /// Notes in the log how much of it is known synced, so that damage there is told from a torn
+    /// tail; to be called when the log has been idle for a moment.
+    ///
+    /// - Returns: whether there was anything to note.
+    @discardableResult
+    package func writeIdleMark() throws(StorageError) -> Bool {
+        try engine.writeIdleMark()
     }
 
     /// Ends a turn's writes.

@@ -1,8 +1,8 @@
 /// Finds the name that a mistyped one was probably meant to be.
-enum NearestName {
+package enum NearestName {
     /// The candidate with the fewest edits, if they are at most a third of its length (or one);
     /// the first of equals.
-    static func of(_ name: String, among candidates: [String]) -> String? {
+    package static func of(_ name: String, among candidates: [String]) -> String? {
         let typed = Array(name.lowercased().utf8.prefix(64))
         let scored = candidates.map { candidate in
             (candidate, distance(typed, Array(candidate.lowercased().utf8)))

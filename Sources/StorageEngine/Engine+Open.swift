@@ -11,7 +11,10 @@ extension Engine {
     ///
     /// - Parameters:
     ///   - directory: made if it does not exist; its parent must.
+    ///   - files: the disk.
+    ///   - options: what the engine may use; the identity must be that of the first time.
     ///   - rules: the rules of the trees there are, found by name; `overwrite` is known.
+    /// - Returns: the engine, which holds the directory's lock until it is closed.
     /// - Throws: `locked`, `corruption`, `foreignFile`, `unsupportedFormat`, `unknownRule`,
     ///   `diskFull`, `io`.
     public static func open(
@@ -22,6 +25,7 @@ extension Engine {
     ) throws(StorageError) -> Engine {
         let lock = try onDisk { () throws(FileSystemError) in
             try files.createDirectory(directory)
+            try files.syncDirectory(FileNames.parent(of: directory))
             return try files.lock(FileNames.lock(directory))
         }
         do throws(StorageError) {
@@ -131,12 +135,16 @@ private struct Recovery {
             )
         }
         let contents = try reader.read(from: first, numbers: segments)
-        // An engine is made with its manifest before it takes a record.
-        if !hasManifest, contents.segments.contains(where: { !$0.batches.isEmpty }) {
-            throw corrupt(
-                FileNames.manifest(directory),
-                "the file is missing, though the log holds records"
-            )
+        // An engine is made with its manifest before it takes a record or makes a tree.
+        if !hasManifest {
+            let names = try onDisk { () throws(FileSystemError) in try files.list(directory) }
+            let hasTrees = names.contains { UInt32($0) != nil }
+            if hasTrees || contents.segments.contains(where: { !$0.batches.isEmpty }) {
+                throw corrupt(
+                    FileNames.manifest(directory),
+                    "the file is missing, though there are trees or records"
+                )
+            }
         }
         return contents
     }

@@ -12,11 +12,11 @@ public enum DiskAccess: Sendable {
 extension Engine {
     /// Looks a key up, joined over all runs.
     ///
-    /// - Parameters:
-    ///   - key: a range of `source`.
-    ///   - disk: with `forbidden`, the answer is `needsDisk` unless memory, filters and bounds of
-    ///     tables suffice.
-    /// - Throws: `unknownTree`, `corruption`, `io`. A key whose block is damaged is never `absent`.
+    /// The key is a range of `source`. With the disk forbidden the answer is `needsDisk`, unless
+    /// memory and the tables' filters and bounds suffice. A key whose block is damaged is never
+    /// `absent`.
+    ///
+    /// - Throws: `unknownTree`, `corruption`, `io`.
     public func get(
         tree number: UInt32,
         prefix: UInt64,
@@ -86,10 +86,12 @@ extension Engine {
     /// A page shows one moment; the next page may show a later one.
     ///
     /// - Parameters:
+    ///   - number: the tree's.
     ///   - position: where to begin; nil for the first entry.
     ///   - lastPrefix: the last prefix that belongs to the range.
     ///   - maximumBytes: keys and values after which the page ends; one entry always fits.
     ///   - maximumEntries: entries after which the page ends, at least 1.
+    /// - Returns: the entries and where the next page begins.
     /// - Throws: `unknownTree`, `corruption`, `io`.
     public func scan(
         tree number: UInt32,
@@ -140,7 +142,12 @@ extension Engine {
             entries.append(entry)
             size += bytes
         }
-        return ScanPage(entries: entries, next: nil)
+        // Behind what was copied the active memtable may have more of the range.
+        let next = active.isCutShort ? entries.last : nil
+        return ScanPage(
+            entries: entries,
+            next: next.map { .after(prefix: $0.prefix, key: $0.key) }
+        )
     }
 
     /// The active memtable's part of a page, copied, since it changes once the lock is given back.

@@ -16,6 +16,12 @@ public struct ApplyOutcome: Equatable, Sendable {
     public let result: Result
     /// Whether a table may hold the key under a stamp not below the record's; `get` tells.
     public let needsCheck: Bool
+
+    /// An outcome.
+    public init(result: Result, needsCheck: Bool) {
+        self.result = result
+        self.needsCheck = needsCheck
+    }
 }
 
 /// What `get` knows of a key.

@@ -19,7 +19,7 @@ public struct WriteBatch: Sendable {
 
     /// Adds a record whose key and value lie in `source`, which must hold them.
     ///
-    /// - Parameter stamp: orders versions for the caller; the engine only remembers the newest.
+    /// The stamp orders versions for the caller; the engine only remembers the newest.
     public mutating func put(
         tree: UInt32,
         prefix: UInt64,

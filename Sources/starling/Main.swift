@@ -1,5 +1,20 @@
 import ArgumentParser
-import Histogram
-import NIOPosix
-import Yams
-@main struct Starling: ParsableCommand { func run() {} }
+
+/// The command at the root: `starling`.
+struct Starling: AsyncParsableCommand {
+    /// The software's version.
+    static let version = "0.1.0"
+
+    static let configuration = CommandConfiguration(
+        commandName: "starling",
+        abstract: "A leaderless key-value store: its nodes, its data, its upkeep.",
+        version: version,
+        subcommands: [
+            DevCommand.self, NodeCommand.self, TopologyCommand.self, CertCommand.self,
+            ConfigCommand.self,
+            PutCommand.self, GetCommand.self, DeleteCommand.self, ScanCommand.self,
+            ImportCommand.self, ExportCommand.self, KeyspaceCommand.self,
+            StatusCommand.self, RingCommand.self, BenchCommand.self,
+        ]
+    )
+}

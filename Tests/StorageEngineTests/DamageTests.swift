@@ -104,7 +104,7 @@ import Testing
             let base = try disk(flushing: flushing)
             var paths = try base.list("/db/log").map { "/db/log/\($0)" }
             paths += try base.list("/db/1").map { "/db/1/\($0)" }
-            if !flushing { paths.append("/db/MANIFEST") }
+            paths.append("/db/MANIFEST")
             for path in paths {
                 let disk = try base.copy()
                 try disk.remove(path)

@@ -3,7 +3,8 @@ import StorageEngine
 
 /// Keeps the larger value, byte for byte; commutative, associative and idempotent.
 let largestWins = MergeRule(name: "largest") { existing, incoming in
-    existing.array().lexicographicallyPrecedes(incoming.array()) ? .takeIncoming : .keepExisting
+    let isLess = existing.array().lexicographicallyPrecedes(incoming.array())
+    return isLess ? .takeIncoming : .keepExisting
 }
 
 /// The union of both values' bytes, ascending.
@@ -30,8 +31,8 @@ func openEngine(
 }
 
 func batch(
-    _ tree: UInt32 = 1,
-    _ prefix: UInt64 = 0,
+    _ tree: UInt32,
+    _ prefix: UInt64,
     _ key: String,
     _ value: [UInt8],
     stamp: UInt64 = 1
@@ -39,6 +40,11 @@ func batch(
     var batch = WriteBatch()
     batch.put(tree: tree, prefix: prefix, key: Array(key.utf8), value: value, stamp: stamp)
     return batch
+}
+
+/// A batch of one record of tree 1.
+func batch(_ key: String, _ value: [UInt8], stamp: UInt64 = 1) -> WriteBatch {
+    batch(1, 0, key, value, stamp: stamp)
 }
 
 extension Engine {
@@ -51,12 +57,18 @@ extension Engine {
     }
 
     /// The value of a key, or nil if it is absent.
-    func value(_ tree: UInt32 = 1, _ prefix: UInt64 = 0, _ key: String) throws -> [UInt8]? {
-        switch try get(tree: tree, prefix: prefix, key: Array(key.utf8)) {
-        case .absent: nil
-        case .found(let value, _): value
-        case .needsDisk: preconditionFailure("the disk was allowed")
+    func value(_ key: String) throws -> [UInt8]? {
+        try value(1, 0, key)
+    }
+
+    /// The value of a key, or nil if it is absent.
+    func value(_ tree: UInt32, _ prefix: UInt64, _ key: String) throws -> [UInt8]? {
+        let lookup = try get(tree: tree, prefix: prefix, key: Array(key.utf8))
+        guard case .found(let value, _) = lookup else {
+            precondition(lookup == .absent, "the disk was allowed")
+            return nil
         }
+        return value
     }
 
     /// All entries, page by page.
@@ -81,21 +93,23 @@ extension InMemoryFileSystem {
     /// A disk with the same files, all synced.
     func copy() throws -> InMemoryFileSystem {
         let copy = InMemoryFileSystem()
-        func walk(_ directory: String) throws {
-            for name in try list(directory) {
-                let path = directory == "/" ? "/\(name)" : "\(directory)/\(name)"
-                if (try? list(path)) != nil {
-                    try copy.createDirectory(path)
-                    try walk(path)
-                } else {
-                    let file = try copy.openForAppending(path, .createNew)
-                    try file.append(try bytes(path).span.bytes)
-                    try file.sync()
-                }
-            }
-            try copy.syncDirectory(directory)
-        }
-        try walk("/")
+        try self.copy("/", to: copy)
         return copy
+    }
+
+    private func copy(_ directory: String, to target: InMemoryFileSystem) throws {
+        for name in try list(directory) {
+            let path = directory == "/" ? "/" + name : directory + "/" + name
+            if (try? list(path)) != nil {
+                try target.createDirectory(path)
+                try copy(path, to: target)
+            } else {
+                let file = try target.openForAppending(path, .createNew)
+                let content = try bytes(path)
+                try file.append(content.span.bytes)
+                try file.sync()
+            }
+        }
+        try target.syncDirectory(directory)
     }
 }

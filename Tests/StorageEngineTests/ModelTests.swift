@@ -106,4 +106,33 @@ import Testing
             _ = first
         }
     }
+
+    @Test(arguments: [
+        FileSystemError.Operation.openForAppending, .append, .sync, .rename, .syncDirectory,
+        .openForReading, .read, .remove,
+    ])
+    func `a flush that fails at any call, and a crash after it, lose nothing`(
+        operation: FileSystemError.Operation
+    ) throws {
+        for call in 1...6 {
+            var random = SeededRandom(seed: UInt64(call))
+            let disk = InMemoryFileSystem()
+            let faulty = FaultyFileSystem(disk)
+            let engine = try openEngine(faulty)
+            try engine.createTree(1, rule: .overwrite)
+            for index in 0..<30 { try engine.put(batch("\(index)", random.bytes(150))) }
+            try engine.perform(.flush(1))
+            for index in 20..<50 { try engine.put(batch("\(index)", random.bytes(150))) }
+            let expected = try contents(engine)
+            faulty.add(FaultRule(operation, first: call, times: 1, .inputOutputError))
+            try? engine.perform(.flush(1))
+            faulty.removeRules()
+            #expect(try contents(engine) == expected, "\(operation), call \(call)")
+            for _ in 0..<5 {
+                let crashed = disk.crashClone(random: &random)
+                let found = try contents(openEngine(crashed))
+                #expect(found == expected, "\(operation), call \(call)")
+            }
+        }
+    }
 }

@@ -4,7 +4,7 @@ struct MergingCursor {
     private var heads: [ScanEntry?] = []
     private let rule: MergeRule
 
-    /// - Parameter cursors: the oldest run first.
+    /// Merges runs of which the oldest comes first.
     init(_ cursors: [any EntryCursor], rule: MergeRule) throws(StorageError) {
         self.cursors = cursors
         self.rule = rule

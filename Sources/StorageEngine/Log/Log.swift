@@ -43,9 +43,7 @@ final class Log: Sendable {
 
     /// Begins a new segment behind what recovery kept; its header is on the disk on return.
     ///
-    /// - Parameters:
-    ///   - previousEnd: where the segment before ends.
-    ///   - durable: what is known to be synced of the segments before.
+    /// The segment before ends at `previousEnd`; the log is known to be synced up to `durable`.
     init(
         files: any FileSystem,
         directory: String,

@@ -19,6 +19,14 @@ enum FileNames {
         "\(directory)/\(tree)/\(padded(number)).tmp"
     }
 
+    /// The directory in which a directory's name lies.
+    static func parent(of directory: String) -> String {
+        var path = directory[...]
+        while path.count > 1, path.hasSuffix("/") { path.removeLast() }
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
     private static func padded(_ number: UInt64) -> String {
         let digits = String(number)
         return String(repeating: "0", count: max(0, 6 - digits.count)) + digits

@@ -1,0 +1,91 @@
+package import ClusterPrimitives
+package import Logging
+
+/// Everything that the configuration file of one node says, with defaults filled in.
+///
+/// Paths are absolute or relative to the working directory, whatever the file had.
+package struct ServerConfiguration: Equatable, Sendable {
+    /// When a write counts as durable.
+    package enum Durability: Equatable, Sendable {
+        /// After the log's sync, one for all that wait.
+        case group
+        /// At once; the log is synced each interval, and a crash of the machine loses the last.
+        case periodic(Duration)
+    }
+
+    /// How log lines look.
+    package enum LogFormat: String, Equatable, Sendable, CaseIterable {
+        /// For people.
+        case text
+        /// One JSON object a line.
+        case json
+    }
+
+    /// The node's name, a member of the topology.
+    package var name: String
+    /// Where its data lies.
+    package var dataDirectory: String
+    /// The founding topology.
+    package var topology: String
+    /// The certificates that others' certificates must descend from.
+    package var certificateAuthority: String
+    /// This node's certificate.
+    package var certificate: String
+    /// Its private key.
+    package var key: String
+    /// Certificates that are no longer accepted; nil where none are.
+    package var certificateRevocationList: String?
+    /// The cluster's secrets; the first makes tokens, all are accepted.
+    package var clusterSecrets: [String]
+
+    /// Where peers connect; nil takes the member's endpoint of the topology.
+    package var peerListen: Endpoint?
+    /// Where clients connect; nil takes the member's endpoint of the topology.
+    package var clientListen: Endpoint?
+    /// Event loops for requests; the machine's cores, at most 4. More use more cores and open
+    /// more connections between nodes.
+    package var lanes: Int
+    /// When a write counts as durable; by default after the sync.
+    package var durability = Durability.group
+    /// Bytes for memtables and caches; 64 MiB. Less flushes more often.
+    package var memoryBudget = 64 << 20
+    /// The longest value a client may write, in bytes; 1 MiB, never more than 8 MiB.
+    package var maximumValueSize = Limits.defaultValueSize
+
+    /// Clients connected at once; 10,000. Further ones are refused.
+    package var maximumClientConnections = 10_000
+    /// Peers' connections at once; 4,096.
+    package var maximumPeerConnections = 4096
+    /// Connections that have not said who they are; 1,024. Beyond it the oldest is closed.
+    package var maximumUnauthenticatedConnections = 1024
+    /// How long a connection may take to say who it is; 5 s.
+    package var handshakeTimeout: Duration = .seconds(5)
+
+    /// How log lines look; text.
+    package var logFormat = LogFormat.text
+    /// The least level that is logged; info.
+    package var logLevel = Logger.Level.info
+    /// Whether `fault` requests are obeyed; only for tests and `starling dev`.
+    package var faultInjection = false
+
+    /// A configuration with what has no default.
+    package init(
+        name: String,
+        dataDirectory: String,
+        topology: String,
+        certificateAuthority: String,
+        certificate: String,
+        key: String,
+        clusterSecrets: [String],
+        lanes: Int = ServerConfiguration.defaultLanes
+    ) {
+        self.name = name
+        self.dataDirectory = dataDirectory
+        self.topology = topology
+        self.certificateAuthority = certificateAuthority
+        self.certificate = certificate
+        self.key = key
+        self.clusterSecrets = clusterSecrets
+        self.lanes = lanes
+    }
+}

@@ -1,0 +1,59 @@
+import Causality
+import ClusterPrimitives
+package import Logging
+package import NodeCore
+package import Replication
+
+/// Turns the core's notices into log lines.
+package struct NoticeLogger {
+    private let logger: Logger
+
+    /// Logs with this logger.
+    package init(logger: Logger) {
+        self.logger = logger
+    }
+
+    /// Logs a notice; nodes are named as the view names them.
+    package func log(_ notice: NodeNotice, view: ClusterView) {
+        func name(_ node: NodeID) -> Logger.MetadataValue { "\(view.name(of: node))" }
+        switch notice {
+        case .peerUp(let node):
+            logger.info("peer up", metadata: ["peer": name(node)])
+        case .peerDown(let node, let phi, let isRefused):
+            logger.warning(
+                "peer down",
+                metadata: [
+                    "peer": name(node), "phi": "\((phi * 10).rounded() / 10)",
+                    "cause": isRefused ? "refused" : "silence",
+                ]
+            )
+        case .topologyAdopted(let epoch):
+            logger.info("topology adopted", metadata: ["epoch": "\(epoch)"])
+        case .readRepaired(let keyspace, let replicas):
+            logger.debug(
+                "replicas repaired by a read",
+                metadata: ["keyspace": "\(keyspace)", "replicas": "\(replicas)"]
+            )
+        case .peerRolledBack(let node, let seen, let presented):
+            logger.error(
+                "peer presents an older life: its disk went back in time, repair it",
+                metadata: ["peer": name(node), "seen": "\(seen)", "presented": "\(presented)"]
+            )
+        case .clockAhead(let node, let timestamp):
+            logger.warning(
+                "peer clock too far ahead",
+                metadata: ["peer": name(node), "timestamp": "\(timestamp)"]
+            )
+        case .malformedFrame(let node, let reason):
+            logger.warning(
+                "malformed frame",
+                metadata: ["peer": node.map(name) ?? "client", "reason": "\(reason)"]
+            )
+        case .lateAnswer(let node):
+            logger.trace("late answer", metadata: ["peer": name(node)])
+        case .peersBlocked(let nodes):
+            let names = nodes.map { view.name(of: $0) }.joined(separator: ",")
+            logger.notice("fault injection", metadata: ["blocked_peers": "\(names)"])
+        }
+    }
+}

@@ -1,6 +1,0 @@
-import NIOPosix
-import NIOCore
-import Logging
-import ServiceLifecycle
-import UnixSignals
-import Yams

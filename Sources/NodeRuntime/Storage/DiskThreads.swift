@@ -1,0 +1,52 @@
+import NIOPosix
+import ObjectStorage
+import Replication
+import Synchronization
+
+/// The threads on which jobs wait for the disk.
+final class DiskThreads: Sendable {
+    /// Jobs that may wait; further ones are refused as overloaded.
+    static let maximumWaiting = 4096
+
+    private let store: ReplicaStore
+    private let pool: NIOThreadPool
+    private let waiting = Mutex(0)
+    private let lanes = Mutex<[LoopHandle<LaneDriver>]>([])
+
+    init(store: ReplicaStore, threads: Int = 2) {
+        self.store = store
+        pool = NIOThreadPool(numberOfThreads: threads)
+        pool.start()
+    }
+
+    /// Names the lanes; to be called before any job is run.
+    func start(_ lanes: [LoopHandle<LaneDriver>]) {
+        self.lanes.withLock { $0 = lanes }
+    }
+
+    /// Runs a job; `LaneDriver.completed` hears of it.
+    ///
+    /// - Returns: false when too many wait already.
+    func run(_ job: ReplicaStore.DeferredJob, for lane: UInt8) -> Bool {
+        let isRoom = waiting.withLock { waiting in
+            guard waiting < Self.maximumWaiting else { return false }
+            waiting += 1
+            return true
+        }
+        guard isRoom else { return false }
+        pool.submit { state in
+            self.waiting.withLock { $0 -= 1 }
+            guard state == .active else { return }
+            let result = self.store.run(job)
+            let lanes = self.lanes.withLock { $0 }
+            guard Int(lane) < lanes.count else { return }
+            lanes[Int(lane)].execute { $0.completed(result) }
+        }
+        return true
+    }
+
+    /// Ends the threads; jobs that wait are dropped.
+    func shutDown() async throws {
+        try await pool.shutdownGracefully()
+    }
+}

@@ -1,0 +1,45 @@
+import Logging
+import NIOPosix
+import ObjectStorage
+import Synchronization
+
+/// The thread that performs the store's upkeep, one job at a time.
+final class MaintenanceThread: Sendable {
+    private let store: ReplicaStore
+    private let logger: Logger
+    private let pool = NIOThreadPool(numberOfThreads: 1)
+    private let isBusy = Mutex(false)
+
+    init(store: ReplicaStore, logger: Logger) {
+        self.store = store
+        self.logger = logger
+        pool.start()
+    }
+
+    /// Has upkeep done that is due; to be called often.
+    func look() {
+        let starts = isBusy.withLock { isBusy in
+            defer { isBusy = true }
+            return !isBusy
+        }
+        if starts { pool.submit { state in self.work(isActive: state == .active) } }
+    }
+
+    private func work(isActive: Bool) {
+        defer { isBusy.withLock { $0 = false } }
+        guard isActive else { return }
+        while let job = store.nextMaintenance() {
+            do {
+                try store.perform(job)
+            } catch {
+                logger.error("storage upkeep failed", metadata: ["reason": "\(error)"])
+                return
+            }
+        }
+    }
+
+    /// Ends the thread after the job it is at.
+    func shutDown() async throws {
+        try await pool.shutdownGracefully()
+    }
+}

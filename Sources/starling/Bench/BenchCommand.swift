@@ -1,0 +1,89 @@
+import ArgumentParser
+import ClusterPrimitives
+import Foundation
+import Histogram
+import StarlingClient
+import Synchronization
+
+/// The command `starling bench`.
+struct BenchCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench",
+        abstract: "Measure a cluster's throughput and latency.",
+        subcommands: [BenchWriteCommand.self, BenchReadCommand.self]
+    )
+}
+
+/// The command `starling bench write`.
+struct BenchWriteCommand: ClusterCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "write",
+        abstract: "Write random values, as many at a time as --in-flight says.",
+        discussion: """
+            EXAMPLES:
+              starling bench write --duration 30s
+              starling bench write --operations 100000 --value-size 1024 -c QUORUM -o json
+              starling bench write --in-flight 1 --hdr write.hdr
+            """
+    )
+
+    @Option(help: "Bytes of a value.")
+    var valueSize = 256
+
+    @OptionGroup var bench: BenchOptions
+    @OptionGroup var consistency: ConsistencyOptions
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var output: OutputOptions
+
+    func validate() throws {
+        guard (0...Limits.maximumValueSize).contains(valueSize) else {
+            throw ValidationError("--value-size goes from 0 to \(Limits.maximumValueSize).")
+        }
+    }
+
+    func adjust(_ configuration: inout ClientConfiguration) { bench.adjust(&configuration) }
+
+    func execute(_ client: StarlingClient) async throws {
+        let options = WriteOptions(consistency: consistency.consistency)
+        let keyspace = bench.keyspace
+        let size = valueSize
+        try await bench.run(client, output: output) { key, picker in
+            let value = picker.bytes(size)
+            return { () async throws(StarlingError) -> Bool in
+                _ = try await client.put(value, for: key, in: keyspace, options: options)
+                return true
+            }
+        }
+    }
+}
+
+/// The command `starling bench read`.
+struct BenchReadCommand: ClusterCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "read",
+        abstract: "Read the keys that 'bench write' wrote, as many at a time as --in-flight says.",
+        discussion: """
+            EXAMPLES:
+              starling bench read --duration 30s
+              starling bench read --operations 100000 --distribution zipf:0.99 -o json
+            """
+    )
+
+    @OptionGroup var bench: BenchOptions
+    @OptionGroup var consistency: ConsistencyOptions
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var output: OutputOptions
+
+    func adjust(_ configuration: inout ClientConfiguration) { bench.adjust(&configuration) }
+
+    func execute(_ client: StarlingClient) async throws {
+        let options = ReadOptions(consistency: consistency.consistency)
+        let keyspace = bench.keyspace
+        try await bench.run(client, output: output) { key, _ in
+            { () async throws(StarlingError) -> Bool in
+                let result = try await client.get(key, in: keyspace, options: options)
+                return !result.values.isEmpty
+            }
+        }
+    }
+}

@@ -1,0 +1,245 @@
+import ArgumentParser
+import ClusterPrimitives
+import StarlingClient
+
+/// The command `starling keyspace`.
+struct KeyspaceCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "keyspace",
+        abstract: "Create, show and drop keyspaces.",
+        subcommands: [
+            KeyspaceCreateCommand.self, KeyspaceListCommand.self, KeyspaceShowCommand.self,
+            KeyspaceDropCommand.self,
+        ]
+    )
+}
+
+/// The command `starling keyspace create`.
+struct KeyspaceCreateCommand: ClusterCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "create",
+        abstract: "Create a keyspace; needs an admin's certificate.",
+        discussion: """
+            EXAMPLES:
+              starling keyspace create users --replication dc1=3,dc2=3
+              starling keyspace create sessions --replication dc1=2 --ttl 1h
+              starling keyspace create money --replication dc1=3 --write-consistency ALL
+            """
+    )
+
+    @Argument(help: "The keyspace's name.")
+    var name: String
+
+    @Option(help: "Replicas of each key by datacenter: dc1=3,dc2=3.")
+    var replication: ReplicationArgument
+
+    @Option(help: "What becomes of concurrent writes: lww, siblings, counter, set or map.")
+    var mode = "lww"
+
+    @Option(help: "How long a value lives whose write says nothing: 1h, 7d.")
+    var ttl: DurationText?
+
+    @Option(
+        help: "The level of reads that name none.",
+        transform: ConsistencyOptions.level
+    )
+    var readConsistency = ConsistencyLevel.standard
+
+    @Option(
+        help: "The level of writes that name none.",
+        transform: ConsistencyOptions.level
+    )
+    var writeConsistency = ConsistencyLevel.standard
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var output: OutputOptions
+
+    func execute(_ client: StarlingClient) async throws {
+        guard let mode = KeyspaceDescription.Mode(mode) else {
+            let names = KeyspaceDescription.Mode.allCases.map(\.description)
+            throw CommandError.usage(
+                "there is no mode '\(mode)'.",
+                advice: "The modes are \(names.joined(separator: ", "))."
+            )
+        }
+        let keyspace = KeyspaceDescription(
+            name: name,
+            mode: mode,
+            replication: replication.replication,
+            lifetime: ttl?.duration,
+            readConsistency: readConsistency,
+            writeConsistency: writeConsistency
+        )
+        let cluster = try await client.createKeyspace(keyspace)
+        let created = cluster.keyspaces.first { $0.name == name } ?? keyspace
+        if output.isJSON {
+            Console.print(created.json.text)
+        } else {
+            Console.print("created \(name): \(created.replicationText), \(created.mode)")
+        }
+    }
+}
+
+/// The command `starling keyspace list`.
+struct KeyspaceListCommand: ClusterCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list",
+        abstract: "List all keyspaces.",
+        discussion: """
+            EXAMPLES:
+              starling keyspace list
+              starling keyspace list -o json
+            """
+    )
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var output: OutputOptions
+
+    func execute(_ client: StarlingClient) async throws {
+        let keyspaces = try await client.describe().keyspaces
+        switch output.format {
+        case .json:
+            Console.print(
+                JSONValue.object([("keyspaces", .array(keyspaces.map(\.json)))]).text
+            )
+        case .jsonl:
+            for keyspace in keyspaces { Console.print(keyspace.json.text) }
+        case .table, .plain:
+            var table = TablePrinter(["NAME", "REPLICATION", "MODE", "TTL", "READ", "WRITE"])
+            for keyspace in keyspaces {
+                table.row([
+                    keyspace.name, keyspace.replicationText, keyspace.mode.description,
+                    keyspace.lifetime.map(DurationText.text) ?? "-",
+                    keyspace.readConsistency.description, keyspace.writeConsistency.description,
+                ])
+            }
+            Console.write(table.text(isPlain: output.format == .plain))
+        }
+    }
+}
+
+/// The command `starling keyspace show`.
+struct KeyspaceShowCommand: ClusterCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "show",
+        abstract: "Show one keyspace.",
+        discussion: """
+            EXAMPLES:
+              starling keyspace show demo
+              starling keyspace show demo -o json
+            """
+    )
+
+    @Argument(help: "The keyspace's name.")
+    var name: String
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var output: OutputOptions
+
+    func execute(_ client: StarlingClient) async throws {
+        _ = try await client.keyspace(name)
+        let keyspaces = try await client.describe().keyspaces
+        guard let keyspace = keyspaces.first(where: { $0.name == name }) else {
+            throw CommandError("not_found", "there is no keyspace '\(name)'.", exit: .notFound)
+        }
+        if output.isJSON {
+            Console.print(keyspace.json.text)
+            return
+        }
+        var table = TablePrinter(["KEY", "VALUE"])
+        table.row(["name", keyspace.name])
+        table.row(["replication", keyspace.replicationText])
+        table.row(["mode", keyspace.mode.description])
+        table.row(["ttl", keyspace.lifetime.map(DurationText.text) ?? "-"])
+        table.row(["read consistency", keyspace.readConsistency.description])
+        table.row(["write consistency", keyspace.writeConsistency.description])
+        Console.write(table.text(isPlain: output.format == .plain))
+    }
+}
+
+/// The command `starling keyspace drop`.
+struct KeyspaceDropCommand: ClusterCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "drop",
+        abstract: "Drop a keyspace with all its data; needs an admin's certificate.",
+        discussion: """
+            EXAMPLES:
+              starling keyspace drop users --dry-run
+              starling keyspace drop users --yes
+            """
+    )
+
+    @Argument(help: "The keyspace's name.")
+    var name: String
+
+    @Flag(help: "Do not ask.")
+    var yes = false
+
+    @Flag(help: "Say what would be dropped, and drop nothing.")
+    var dryRun = false
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var output: OutputOptions
+
+    func execute(_ client: StarlingClient) async throws {
+        _ = try await client.keyspace(name)
+        let summary = JSONValue.object([
+            ("keyspace", .string(name)), ("dropped", .bool(!dryRun)),
+        ])
+        if dryRun {
+            Console.print(
+                output.isJSON
+                    ? summary.text : "would drop keyspace \(name) with all its data"
+            )
+            return
+        }
+        try Confirmation.require(
+            "Drop keyspace \(name) with all its data on all nodes?",
+            isGiven: yes
+        )
+        _ = try await client.dropKeyspace(name)
+        Console.print(output.isJSON ? summary.text : "dropped \(name)")
+    }
+}
+
+/// Replicas by datacenter, written `dc1=3,dc2=3`.
+struct ReplicationArgument: ExpressibleByArgument, Equatable {
+    /// In the order in which they were written.
+    var replication: [KeyspaceDescription.Replication] = []
+
+    init?(argument: String) {
+        for part in argument.split(separator: ",", omittingEmptySubsequences: false) {
+            let sides = part.split(separator: "=", omittingEmptySubsequences: false)
+            guard sides.count == 2, !sides[0].isEmpty, let replicas = Int(sides[1]), replicas >= 0
+            else { return nil }
+            replication.append(
+                KeyspaceDescription.Replication(
+                    datacenter: String(sides[0]),
+                    replicas: replicas
+                )
+            )
+        }
+    }
+}
+
+extension KeyspaceDescription {
+    /// `dc1=3,dc2=3`.
+    var replicationText: String {
+        replication.map { "\($0.datacenter)=\($0.replicas)" }.joined(separator: ",")
+    }
+
+    /// The object that `-o json` prints.
+    var json: JSONValue {
+        .object([
+            ("name", .string(name)),
+            (
+                "replication",
+                .object(replication.map { ($0.datacenter, .integer($0.replicas)) })
+            ),
+            ("mode", .string(mode.description)),
+            ("ttl_s", lifetime.map { .number($0 / .seconds(1)) } ?? .null),
+            ("read_consistency", .string(readConsistency.description)),
+            ("write_consistency", .string(writeConsistency.description)),
+        ])
+    }
+}

@@ -1,0 +1,207 @@
+import ArgumentParser
+import ClusterPrimitives
+import Foundation
+import StarlingClient
+
+/// The command `starling put`.
+struct PutCommand: ClusterCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "put",
+        abstract: "Write a value.",
+        discussion: """
+            EXAMPLES:
+              starling put demo/greeting hello
+              starling put demo/photo @photo.jpg -c QUORUM
+              date | starling put demo/now - --ttl 1h
+              starling put demo/a 2 --context AQ… --fail-on-conflict
+            """
+    )
+
+    @Argument(help: "Where to write: KEYSPACE/KEY.")
+    var key: KeyArgument
+
+    @Argument(help: "The value, - for standard input, or @FILE for a file's bytes.")
+    var value: String
+
+    @Option(help: "The context of the read that this write follows.")
+    var context: String?
+
+    @Option(help: "How long the value lives: 500ms, 2s, 1h, 7d.")
+    var ttl: DurationText?
+
+    @Flag(help: "Do not stamp the write anew where a newer one is in the way; exit 5 instead.")
+    var failOnConflict = false
+
+    @Flag(help: "Tell what happened to the request.")
+    var trace = false
+
+    @OptionGroup var consistency: ConsistencyOptions
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var output: OutputOptions
+
+    func execute(_ client: StarlingClient) async throws {
+        var options = WriteOptions(consistency: consistency.consistency, isTraced: trace)
+        options.context = try ContextArgument.bytes(context)
+        options.lifetime = ttl?.duration
+        options.conflict = failOnConflict ? .fail : .restamp
+        let bytes = try ValueArgument.bytes(value)
+        let result = try await client.put(
+            bytes,
+            for: key.key,
+            in: key.keyspace,
+            options: options
+        )
+        try WriteReport.print(result, key: key, output: output, failsOnLoss: failOnConflict)
+    }
+}
+
+/// The command `starling delete`.
+struct DeleteCommand: ClusterCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "delete",
+        abstract: "Delete a key.",
+        discussion: """
+            EXAMPLES:
+              starling delete demo/greeting
+              starling delete demo/greeting -c ALL -o json
+            """
+    )
+
+    @Argument(help: "What to delete: KEYSPACE/KEY.")
+    var key: KeyArgument
+
+    @Option(help: "The context of the read that this delete follows.")
+    var context: String?
+
+    @Flag(help: "Tell what happened to the request.")
+    var trace = false
+
+    @OptionGroup var consistency: ConsistencyOptions
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var output: OutputOptions
+
+    func execute(_ client: StarlingClient) async throws {
+        var options = WriteOptions(consistency: consistency.consistency, isTraced: trace)
+        options.context = try ContextArgument.bytes(context)
+        let result = try await client.delete(key.key, in: key.keyspace, options: options)
+        try WriteReport.print(result, key: key, output: output, failsOnLoss: false)
+    }
+}
+
+/// A causal context as commands take and print it.
+enum ContextArgument {
+    /// The bytes of a context; none where none is given.
+    ///
+    /// - Throws: `invalid` for a text that is no context.
+    static func bytes(_ text: String?) throws -> [UInt8] {
+        guard let text else { return [] }
+        guard let bytes = Base64URL.bytes(text), !bytes.isEmpty, bytes.count <= 4096 else {
+            throw CommandError.usage(
+                "'\(text.prefix(64))' is no context.",
+                advice: "Give the context of a read as it was printed, such as by get -o json."
+            )
+        }
+        return bytes
+    }
+}
+
+/// The value that an argument stands for.
+enum ValueArgument {
+    /// The bytes of `VALUE`, `-` or `@FILE`; one byte more than allowed is as far as it reads.
+    static func bytes(_ argument: String) throws -> [UInt8] {
+        let limit = Limits.maximumValueSize + 1
+        if argument == "-" {
+            return try read(FileHandle.standardInput, limit, name: "standard input")
+        }
+        guard argument.hasPrefix("@") else { return Array(argument.utf8) }
+        let path = String(argument.dropFirst())
+        guard let file = FileHandle(forReadingAtPath: path) else {
+            throw CommandError.usage(
+                "cannot read '\(path)'.",
+                advice: "Check the name and that the file can be read."
+            )
+        }
+        defer { try? file.close() }
+        return try read(file, limit, name: path)
+    }
+
+    private static func read(_ file: FileHandle, _ limit: Int, name: String) throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        do {
+            while bytes.count < limit,
+                let chunk = try file.read(upToCount: limit - bytes.count), !chunk.isEmpty
+            {
+                bytes += chunk
+            }
+        } catch {
+            throw CommandError.usage("cannot read \(name): \(error.localizedDescription)")
+        }
+        return bytes
+    }
+}
+
+/// What is printed of a write that reached its level.
+enum WriteReport {
+    /// Prints a result.
+    ///
+    /// - Throws: `conflict` where the write lost and the caller asked to be told.
+    static func print(
+        _ result: PutResult,
+        key: KeyArgument,
+        output: OutputOptions,
+        failsOnLoss: Bool
+    ) throws {
+        if failsOnLoss, result.shadowed == .lost {
+            throw CommandError(
+                "conflict",
+                "a newer value of \(key.text) is in the way: \(result.winner?.description ?? "").",
+                advice: "Read the key and write again with --context.",
+                exit: .conflict,
+                trailer: [
+                    ("version", .string(result.version.description)),
+                    ("winner", .optional(result.winner?.description)),
+                ],
+                trace: result.trace
+            )
+        }
+        let level = result.consistency?.description ?? ""
+        switch output.format {
+        case .json, .jsonl:
+            Console.print(json(result, key: key).text)
+        case .plain:
+            let columns = [
+                result.version.description, level, "\(result.acknowledged)/\(result.required)",
+                result.coordinator,
+            ]
+            Console.print(columns.joined(separator: "\t"))
+            TraceText.note(result.trace)
+        case .table:
+            Console.print(
+                output.colored("done", .good)
+                    + "  \(result.version)  \(level), \(result.acknowledged) replicas "
+                    + "(\(result.required) required), via \(result.coordinator)"
+            )
+            if result.shadowed == .lost {
+                Console.note("note: a newer value is in the way and wins.")
+            }
+            TraceText.note(result.trace)
+        }
+    }
+
+    private static func json(_ result: PutResult, key: KeyArgument) -> JSONValue {
+        var members: [JSONValue.Member] = [
+            ("keyspace", .string(key.keyspace)), ("key", .bytes(key.key)),
+            ("version", .string(result.version.description)),
+            ("context", .string(Base64URL.text(result.context))),
+            ("consistency", .optional(result.consistency?.description)),
+            ("coordinator", .string(result.coordinator)),
+            ("acknowledged", .integer(result.acknowledged)),
+            ("required", .integer(result.required)),
+            ("hinted", .array([])),
+            ("shadowed", .string(result.shadowed.rawValue)),
+        ]
+        if let winner = result.winner { members.append(("winner", .string(winner.description))) }
+        if !result.trace.isEmpty { members.append(("trace", .trace(result.trace))) }
+        return .object(members)
+    }
+}

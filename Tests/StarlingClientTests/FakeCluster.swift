@@ -1,0 +1,325 @@
+import ByteCoding
+import Causality
+import ClientProtocol
+import ClusterPrimitives
+import Foundation
+import MutualTLS
+import NIOCore
+import NIOPosix
+import Partitioning
+import Synchronization
+
+@testable import StarlingClient
+
+/// Two nodes in two datacenters that speak the client protocol over TLS on loopback, with a
+/// script instead of storage.
+final class FakeCluster: Sendable {
+    /// What a node does with one request.
+    enum Move: Sendable {
+        /// Answers it from the shared keys.
+        case answer
+        /// Refuses it.
+        case fail(FailureCode, FailureResponse.Written)
+        /// Closes the connection.
+        case hangUp
+        /// Says nothing.
+        case ignore
+    }
+
+    /// What all nodes share.
+    struct State: Sendable {
+        var topology: Topology?
+        var values: [[UInt8]: VersionedValue] = [:]
+        /// What node `i` does next with data requests; afterwards it answers.
+        var script: [Int: [Move]] = [:]
+        /// Data requests that node `i` got.
+        var received: [Int: Int] = [:]
+        var clock: UInt64 = 1 << 40
+    }
+
+    let directory: String
+    let state = Mutex(State())
+    private let listeners: [any Channel]
+
+    private init(directory: String, listeners: [any Channel]) {
+        self.directory = directory
+        self.listeners = listeners
+    }
+
+    /// The names of the nodes, each in the datacenter that its name begins with.
+    static let names = ["dc1-n1", "dc2-n1"]
+
+    static func start() async throws -> FakeCluster {
+        let directory = NSTemporaryDirectory() + "starling-client-\(UUID().uuidString)"
+        try CertificateAuthority.createAuthority(in: directory, cluster: "dev", days: 1)
+        try CertificateAuthority.createClient(
+            in: directory,
+            name: "tester",
+            admin: true,
+            days: 1
+        )
+        let box = NodeBox()
+        var listeners: [any Channel] = []
+        for (index, name) in names.enumerated() {
+            try CertificateAuthority.createNode(
+                in: directory,
+                name: name,
+                hosts: ["127.0.0.1"],
+                days: 1
+            )
+            let tls = try TLSContext(
+                TLSConfiguration(
+                    cluster: "dev",
+                    certificateFile: "\(directory)/\(name).crt",
+                    keyFile: "\(directory)/\(name).key",
+                    authorityFile: "\(directory)/ca.crt"
+                ),
+                role: .clientServer
+            )
+            let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .childChannelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try channel.pipeline.syncOperations.addHandlers(
+                            TLSHandler(
+                                context: tls,
+                                expectedName: nil,
+                                handshakeTimeout: .seconds(5)
+                            ),
+                            FakeNodeHandler(index: index, box: box)
+                        )
+                    }
+                }
+                .bind(host: "127.0.0.1", port: 0)
+                .get()
+            listeners.append(listener)
+        }
+        let cluster = FakeCluster(directory: directory, listeners: listeners)
+        box.cluster.withLock { $0 = cluster }
+        let topology = try Topology.founding(
+            cluster: "dev",
+            members: names.enumerated().map { index, name in
+                FoundingMember(
+                    name: name,
+                    datacenter: String(name.prefix(3)),
+                    rack: "r1",
+                    peer: Endpoint(host: "127.0.0.1", port: UInt16(1 + index)),
+                    client: cluster.endpoint(index)
+                )
+            }
+        )
+        let keyspace = KeyspaceDefinition(
+            name: "demo",
+            replication: ["dc1", "dc2"].map {
+                KeyspaceDefinition.Replication(datacenter: $0, replicas: 1)
+            }
+        )
+        let created = try topology.creating(keyspace)
+        cluster.state.withLock { $0.topology = created }
+        return cluster
+    }
+
+    func endpoint(_ index: Int) -> Endpoint {
+        Endpoint(
+            host: "127.0.0.1",
+            port: UInt16(listeners[index].localAddress?.port ?? 0)
+        )
+    }
+
+    func configuration() -> ClientConfiguration {
+        ClientConfiguration(
+            cluster: "dev",
+            nodes: Self.names.indices.map {
+                ClientConfiguration.Node(
+                    endpoint: endpoint($0),
+                    datacenter: String(Self.names[$0].prefix(3)),
+                    name: Self.names[$0]
+                )
+            },
+            datacenter: "dc1",
+            authorityFile: directory + "/ca.crt",
+            certificateFile: directory + "/tester.crt",
+            keyFile: directory + "/tester.key"
+        )
+    }
+
+    func script(_ node: Int, _ moves: [Move]) {
+        state.withLock { $0.script[node] = moves }
+    }
+
+    func received(_ node: Int) -> Int {
+        state.withLock { $0.received[node] ?? 0 }
+    }
+
+    /// Stops listening; connections that exist stay.
+    func stopListening(_ index: Int) async throws {
+        try await listeners[index].close().get()
+    }
+
+    func stop() async {
+        for listener in listeners { try? await listener.close().get() }
+        try? FileManager.default.removeItem(atPath: directory)
+    }
+}
+
+/// Gives handlers the cluster that is only made after them.
+private final class NodeBox: Sendable {
+    let cluster = Mutex<FakeCluster?>(nil)
+}
+
+/// One connection of a fake node.
+private final class FakeNodeHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let index: Int
+    private let box: NodeBox
+    private var bytes: [UInt8] = []
+
+    init(index: Int, box: NodeBox) {
+        self.index = index
+        self.box = box
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.close(promise: nil)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        bytes += Array(Self.unwrapInboundIn(data).readableBytesView)
+        guard let cluster = box.cluster.withLock({ $0 }) else { return }
+        while case .frame(let header, let body)? = try? Frame.cut(
+            bytes.span.bytes,
+            at: 0,
+            limit: Frame.maximumBodySize
+        ) {
+            let request = Array(bytes[body.offset..<body.end])
+            bytes.removeFirst(body.end)
+            receive(header, request, cluster, context)
+        }
+    }
+
+    private func send(
+        _ kind: ClientKind,
+        to header: Frame.Header,
+        epoch: UInt64,
+        _ context: ChannelHandlerContext,
+        _ encode: (inout ByteWriter) -> Void
+    ) {
+        var writer = ByteWriter()
+        let start = writer.beginFrame(
+            Frame.Header(kind: kind.rawValue, correlation: header.correlation, epoch: epoch)
+        )
+        encode(&writer)
+        writer.endFrame(start)
+        context.writeAndFlush(NIOAny(ByteBuffer(bytes: writer.bytes)), promise: nil)
+    }
+
+    private func receive(
+        _ header: Frame.Header,
+        _ body: [UInt8],
+        _ cluster: FakeCluster,
+        _ context: ChannelHandlerContext
+    ) {
+        let topology = cluster.state.withLock { $0.topology }
+        let epoch = topology?.epoch ?? 0
+        switch ClientKind(rawValue: header.kind) {
+        case .hello:
+            send(.helloReply, to: header, epoch: epoch, context) { writer in
+                ClientHelloReply(
+                    cluster: "dev",
+                    node: FakeCluster.names[index],
+                    id: NodeID(UInt16(index + 1)),
+                    datacenter: String(FakeCluster.names[index].prefix(3))
+                ).encode(into: &writer)
+            }
+        case .describe:
+            send(.topology, to: header, epoch: epoch, context) { writer in
+                writer.raw(topology?.encode() ?? [])
+            }
+        case .get, .put:
+            let move = cluster.state.withLock { state in
+                state.received[index, default: 0] += 1
+                guard let next = state.script[index]?.first else { return FakeCluster.Move.answer }
+                state.script[index]?.removeFirst()
+                return next
+            }
+            switch move {
+            case .hangUp: context.close(promise: nil)
+            case .ignore: break
+            case .fail(let code, let written):
+                send(.failure, to: header, epoch: epoch, context) { writer in
+                    FailureResponse(code: code, written: written, message: "as scripted")
+                        .encode(into: &writer)
+                }
+            case .answer:
+                answer(header, body, epoch, cluster, context)
+            }
+        default:
+            context.close(promise: nil)
+        }
+    }
+
+    private func answer(
+        _ header: Frame.Header,
+        _ body: [UInt8],
+        _ epoch: UInt64,
+        _ cluster: FakeCluster,
+        _ context: ChannelHandlerContext
+    ) {
+        let range = ByteRange(offset: 0, count: body.count)
+        let span = body.span.bytes
+        let coordinator = NodeID(UInt16(index + 1))
+        if header.kind == ClientKind.get.rawValue {
+            guard let request = try? GetRequest(decoding: range, of: span) else { return }
+            let value = cluster.state.withLock { $0.values[span.array(request.key)] }
+            send(.value, to: header, epoch: epoch, context) { writer in
+                ValueResponse(
+                    values: value.map { [$0] } ?? [],
+                    context: [7],
+                    level: request.level ?? .localQuorum,
+                    coordinator: coordinator,
+                    required: 1,
+                    responded: 1,
+                    repaired: 0,
+                    trace: header.flags & 1 == 0
+                        ? []
+                        : [
+                            TraceEvent(
+                                microseconds: 5,
+                                node: coordinator,
+                                event: "plan",
+                                detail: "1 of 1"
+                            )
+                        ]
+                ).encode(into: &writer)
+            }
+            return
+        }
+        guard let request = try? WriteRequest(decoding: range, of: span) else { return }
+        let version = cluster.state.withLock { state in
+            state.clock += 1
+            let version = Version(
+                timestamp: HybridTimestamp(rawValue: state.clock),
+                node: coordinator,
+                lane: 0
+            )
+            state.values[span.array(request.key)] = VersionedValue(
+                version: version,
+                expiry: nil,
+                bytes: span.array(request.value)
+            )
+            return version
+        }
+        send(.written, to: header, epoch: epoch, context) { writer in
+            WrittenResponse(
+                version: version,
+                winner: .zero,
+                context: [8],
+                level: request.level ?? .localQuorum,
+                coordinator: coordinator,
+                acknowledged: 1,
+                required: 1,
+                shadowed: .no
+            ).encode(into: &writer)
+        }
+    }
+}
