@@ -34,6 +34,9 @@ package struct Lane: ~Copyable {
     var readCount = 0
     var speculationCount = 0
 
+    /// A bug planted to prove the simulation's checkers; nil everywhere else.
+    package var deviation: CoordinationDeviation?
+
     /// The tables' kinds, as the ids carry them.
     enum Kind {
         static let write = 0
