@@ -54,6 +54,13 @@ private func report(
     }
 }
 
+@Suite struct `Seeds that failed once` {
+    /// A replica's answer reached the next connection that was given the number of its own.
+    @Test func `the result of a job does not reach a later connection`() {
+        #expect(report(26, seconds: 40).violations == [])
+    }
+}
+
 @Suite struct `Fault kinds` {
     @Test func `read what they print, and refuse unknown names`() {
         #expect(FaultKinds("all") == .all)
