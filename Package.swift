@@ -165,6 +165,16 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),
+        .target(
+            name: "FrameFuzzing",
+            dependencies: [
+                "ByteCoding", "ClusterPrimitives", "Partitioning", "Causality", "Replication",
+                "ClientProtocol", "PeerProtocol",
+            ],
+            path: "Tests/Fuzzing",
+            exclude: ["FrameFuzzer.swift", "README.md"],
+            swiftSettings: settings
+        ),
         tests("ByteCodingTests", ["ByteCoding", "ClusterPrimitives"]),
         tests("FileSystemsTests", ["FileSystems", "ClusterPrimitives"]),
         tests(
@@ -190,8 +200,9 @@ let package = Package(
             "ProtocolTests",
             [
                 "ClientProtocol", "PeerProtocol", "Replication", "Partitioning", "Causality",
-                "ByteCoding", "ClusterPrimitives",
-            ]
+                "ByteCoding", "ClusterPrimitives", "FrameFuzzing",
+            ],
+            exclude: ["Scenarios"]
         ),
         tests(
             "NodeCoreTests",
@@ -210,7 +221,10 @@ let package = Package(
         tests("MutualTLSTests", ["MutualTLS", "COpenSSL", nioCore, nioPosix, nioEmbedded, nioTLS]),
         tests(
             "NodeRuntimeTests",
-            ["NodeRuntime", "Partitioning", "ClusterPrimitives", "MutualTLS", nioCore, nioPosix]
+            [
+                "NodeRuntime", "ByteCoding", "Partitioning", "ClusterPrimitives", "MutualTLS",
+                nioCore, nioPosix, nioEmbedded, logging,
+            ]
         ),
         tests(
             "StarlingClientTests",

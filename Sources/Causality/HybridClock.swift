@@ -45,7 +45,10 @@ public struct HybridClock: Sendable {
     /// A new timestamp, above all that came before; nil when the bound on disk is reached.
     public mutating func now(at wall: WallClockTime) -> HybridTimestamp? {
         let reading = max(HybridTimestamp(wall: wall), latest.next)
-        guard reading <= bound else { return nil }
+        // At the end of time the next reading is the last one again.
+        guard reading <= bound, reading > latest else {
+            return nil
+        }
         latest = reading
         return reading
     }

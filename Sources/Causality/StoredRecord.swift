@@ -101,8 +101,10 @@ public enum LastWriterWins {
             decoding: ByteRange(offset: 0, count: incoming.byteCount),
             of: incoming
         )
-        guard let right else { return false }
-        guard let left else { return true }
+        guard let left, let right else {
+            if left != nil { return false }
+            return right != nil || existing.array().lexicographicallyPrecedes(incoming.array())
+        }
         if left.version != right.version { return left.version < right.version }
         if left.isTombstone != right.isTombstone { return right.isTombstone }
         return existing.array().lexicographicallyPrecedes(incoming.array())

@@ -70,12 +70,12 @@ package struct ValueResponse: Equatable, Sendable {
         values = []
         for _ in 0..<(try reader.count(in: bytes, limit: 1024, "values")) {
             let version = try reader.version(in: bytes)
-            let expiry = try reader.uint64(in: bytes, "expiry")
+            let expiry = try reader.expiry(in: bytes)
             let range = try reader.prefixed(in: bytes, limit: Frame.maximumBodySize, "value")
             values.append(
                 VersionedValue(
                     version: version,
-                    expiry: expiry == 0 ? nil : WallClockTime(milliseconds: expiry),
+                    expiry: expiry,
                     bytes: bytes.array(range)
                 )
             )
@@ -243,6 +243,8 @@ package struct PageResponse: Equatable, Sendable {
         let flag = try reader.uint8(in: bytes, "page")
         guard flag <= 1 else { throw .invalid(field: "page", value: UInt64(flag)) }
         let cursor = try reader.scanCursor(in: bytes)
+        // One page has one encoding: where nothing follows, the cursor is the start.
+        guard flag == 1 || cursor == .start else { throw .invalid(field: "page", value: 0) }
         next = flag == 1 ? cursor : nil
         repaired = try reader.uint32(in: bytes)
         entries = []
@@ -250,14 +252,14 @@ package struct PageResponse: Equatable, Sendable {
         for _ in 0..<(try reader.count(in: bytes, limit: limit, "entries")) {
             let key = try reader.prefixed(in: bytes, limit: Limits.keySize.upperBound, "key")
             let version = try reader.version(in: bytes)
-            let expiry = try reader.uint64(in: bytes, "expiry")
+            let expiry = try reader.expiry(in: bytes)
             let value = try reader.prefixed(in: bytes, limit: Frame.maximumBodySize, "value")
             entries.append(
                 ScanEntry(
                     key: bytes.array(key),
                     value: VersionedValue(
                         version: version,
-                        expiry: expiry == 0 ? nil : WallClockTime(milliseconds: expiry),
+                        expiry: expiry,
                         bytes: bytes.array(value)
                     )
                 )
@@ -278,5 +280,14 @@ package struct PageResponse: Equatable, Sendable {
             writer.uint64(entry.value.expiry?.milliseconds ?? 0)
             writer.prefixed(entry.value.bytes)
         }
+    }
+}
+
+extension ByteReader {
+    /// Milliseconds since 1970 in 48 bits, 0 for never.
+    fileprivate mutating func expiry(in bytes: RawSpan) throws(CodingError) -> WallClockTime? {
+        let milliseconds = try uint64(in: bytes, "expiry")
+        guard milliseconds < 1 << 48 else { throw .invalid(field: "expiry", value: milliseconds) }
+        return milliseconds == 0 ? nil : WallClockTime(milliseconds: milliseconds)
     }
 }

@@ -113,7 +113,7 @@ package struct StatusResponse: Equatable, Sendable {
         for node in nodes {
             writer.uint16(node.id.rawValue)
             writer.uint8(node.state.rawValue)
-            writer.uint32(UInt32(min(max(node.phi, 0) * 100, 4_000_000_000)))
+            writer.uint32(Self.hundredths(node.phi))
             writer.uint32(node.silence)
             writer.uint64(node.load)
             writer.uint32(node.uptime)
@@ -121,5 +121,11 @@ package struct StatusResponse: Equatable, Sendable {
             writer.string(node.incarnation)
             writer.uint64(node.epoch)
         }
+    }
+
+    /// A φ as the wire carries it: 0 for what is no number, the greatest for what is too great.
+    private static func hundredths(_ phi: Double) -> UInt32 {
+        guard phi > 0 else { return 0 }
+        return UInt32(min((phi * 100).rounded(), Double(UInt32.max)))
     }
 }

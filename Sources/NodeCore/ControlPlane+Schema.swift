@@ -19,6 +19,8 @@ struct SchemaChange {
     var change: Change
     var asker: ControlPlane.Asker
     var proposer: RegisterProposer
+    /// What an earlier round of the attempt proposed; it may have been chosen unheard.
+    var supplied: Topology?
 }
 
 /// Changes of the topology through its consensus register, one after another.
@@ -274,11 +276,16 @@ extension ControlPlane {
             let base =
                 try current.map { bytes throws(CodingError) in try Topology(decoding: bytes) }
                 ?? view.topology
-            let next =
+            let next: Topology
+            if let supplied = changes[0].supplied, Self.holds(change, base, supplied) {
+                next = base
+            } else {
                 switch change {
-                case .create(let definition): try base.creating(definition)
-                case .drop(let name): try base.dropping(name)
+                case .create(let definition): next = try base.creating(definition)
+                case .drop(let name): next = try base.dropping(name)
                 }
+                changes[0].supplied = next
+            }
             let asked = changes[0].proposer.supply(next.encode(), at: now.monotonic)
             perform(asked, at: now, into: &effects)
         } catch {
@@ -302,6 +309,25 @@ extension ControlPlane {
         }
     }
 
+    /// Whether a change that was proposed as `supplied` is in `base` already.
+    ///
+    /// Numbers are never given twice, so a keyspace of the same number and parts is the one that
+    /// was proposed, or one that a competitor asked for in the same words.
+    private static func holds(
+        _ change: SchemaChange.Change,
+        _ base: Topology,
+        _ supplied: Topology
+    ) -> Bool {
+        guard base.epoch >= supplied.epoch else { return false }
+        switch change {
+        case .create(let definition):
+            guard let keyspace = supplied.keyspace(named: definition.name) else { return false }
+            return base.keyspace(keyspace.number) == keyspace
+        case .drop(let name):
+            return base.keyspace(named: name) == nil
+        }
+    }
+
     private mutating func finish(
         _ outcome: RegisterProposer.Outcome,
         at now: Instant,
@@ -320,6 +346,16 @@ extension ControlPlane {
                     awaitingAdoption.append((topology.epoch, change.asker))
                     adopt(topology, at: now, into: &effects)
                 }
+            } else {
+                fail(
+                    change.asker,
+                    FailureResponse(
+                        code: .internal,
+                        written: .unknown,
+                        message: "the topology that was chosen cannot be read"
+                    ),
+                    into: &effects
+                )
             }
         case .lost, .unknown:
             let voters = view.topology.voters
@@ -375,11 +411,11 @@ extension ControlPlane {
         at now: Instant,
         into effects: inout ControlEffects
     ) {
-        let before = acceptor
         let reply = acceptor.accept(ballot: proposal.ballot, value: proposal.value)
-        if acceptor == before {
+        if case .refused = reply {
             answer(accepted: reply, attempt, to: node, at: now, into: &effects)
         } else {
+            // Also for a repeated proposal: the first may still be on its way to the disk.
             persist(
                 .acceptor(acceptor.encode()),
                 then: .accepted(reply, attempt: attempt, to: node),

@@ -330,7 +330,9 @@ package struct ControlPlane: ~Copyable {
     ) {
         guard topology.clusterIdentifier == view.topology.clusterIdentifier,
             topology.foundingDigest == view.topology.foundingDigest,
-            topology.epoch > adoptingEpoch
+            topology.epoch > adoptingEpoch,
+            // A view of a topology without this node cannot be made.
+            topology.member(identity.id)?.name == identity.name
         else { return }
         adoptingEpoch = topology.epoch
         persist(.topology(topology.encode()), then: .adopt(topology), into: &effects)

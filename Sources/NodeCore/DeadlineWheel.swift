@@ -27,6 +27,8 @@ struct DeadlineWheel {
     private var buckets: [[Entry]] = Array(repeating: [], count: 512)
     private var current: UInt64 = 0
     private var isStarted = false
+    /// How many entries there are, those of requests that are gone included.
+    private(set) var count = 0
 
     /// Enters a request.
     mutating func insert(
@@ -47,6 +49,7 @@ struct DeadlineWheel {
         buckets[Int(tick % UInt64(buckets.count))].append(
             Entry(id: id, purpose: purpose, tick: tick)
         )
+        count += 1
     }
 
     /// Takes out what is due by `now`.
@@ -69,7 +72,24 @@ struct DeadlineWheel {
             }
             buckets[bucket] = later
         }
+        // Within a lap the buckets are in order already; a longer pause mixes laps.
+        if target > current + UInt64(buckets.count) { result = Self.byTick(result) }
         current = max(current, target)
+        count -= result.count
         return result
+    }
+
+    private static func byTick(_ entries: [Entry]) -> [Entry] {
+        entries.enumerated()
+            .sorted { ($0.element.tick, $0.offset) < ($1.element.tick, $1.offset) }
+            .map(\.element)
+    }
+
+    /// Drops the entries of requests that are gone.
+    mutating func keep(_ isOpen: (RequestID) -> Bool) {
+        for bucket in buckets.indices {
+            buckets[bucket].removeAll { !isOpen($0.id) }
+        }
+        count = buckets.reduce(0) { $0 + $1.count }
     }
 }

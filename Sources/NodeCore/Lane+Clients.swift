@@ -343,7 +343,9 @@ extension Lane {
         _ now: Instant,
         _ effects: inout Effects
     ) -> Bool {
-        guard parked.count < settings.maximumParkedFrames else { return false }
+        guard parked.count < settings.maximumParkedFrames,
+            parked.reduce(body.count, { $0 + $1.bytes.count }) <= settings.maximumParkedSize
+        else { return false }
         var writer = ByteWriter(capacity: Frame.headerSize + body.count)
         let frame = writer.beginFrame(header)
         writer.raw(body, of: bytes)

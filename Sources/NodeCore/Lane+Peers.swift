@@ -102,6 +102,12 @@ extension Lane {
         at now: Instant,
         into effects: inout Effects
     ) {
+        guard view.topology.member(write.origin) != nil else {
+            effects.notices.append(
+                .malformedFrame(from: node, reason: "write of \(write.origin), no member")
+            )
+            return
+        }
         let origin =
             write.origin == node
             ? inbound
@@ -110,7 +116,14 @@ extension Lane {
                 target: UInt32(write.origin.rawValue),
                 correlation: inbound.correlation
             )
-        for index in 0..<write.relays.count where write.relays[index] != identity.id {
+        guard let record = try? StoredRecord(decoding: write.record, of: bytes) else {
+            effects.notices.append(.malformedFrame(from: node, reason: "write without a record"))
+            return
+        }
+        for index in 0..<write.relays.count
+        where write.relays[index] != identity.id
+            && view.topology.member(write.relays[index]) != nil
+        {
             send(.write, to: write.relays[index], inbound.correlation, into: &effects) {
                 PeerWrite.encode(
                     keyspace: write.keyspace,
@@ -123,10 +136,6 @@ extension Lane {
                     into: &$0
                 )
             }
-        }
-        guard let record = try? StoredRecord(decoding: write.record, of: bytes) else {
-            effects.notices.append(.malformedFrame(from: node, reason: "write without a record"))
-            return
         }
         func refuse(_ status: WriteStatus) {
             send(to: origin, .writeReply, into: &effects) {
@@ -246,12 +255,18 @@ extension Lane {
             }
             return
         }
+        var bounded = scan.scan
+        bounded.maximumEntries = min(
+            bounded.maximumEntries,
+            UInt32(ScanRequest.maximumPageEntries)
+        )
+        bounded.maximumSize = min(bounded.maximumSize, Self.maximumReplicaPageSize)
         effects.jobs.append(
             StorageJob(
                 origin: origin,
                 keyspace: scan.keyspace,
-                token: scan.scan.fromToken,
-                work: .scan(scan.scan)
+                token: bounded.fromToken,
+                work: .scan(bounded)
             )
         )
     }

@@ -185,9 +185,11 @@ extension Lane {
         into effects: inout Effects
     ) {
         guard var read = reads[id], let index = read.core.plan.index(of: node) else { return }
+        // What is no record says nothing of the key, like data that could not be read.
+        let isReadable = record.isEmpty || Self.isRecord(record)
         guard
             read.core.receive(
-                status,
+                isReadable ? status : .unknown,
                 contents: contents,
                 digest: digest,
                 record: record,
@@ -197,6 +199,12 @@ extension Lane {
         reads[id] = read
         trace(id, since: read.startedAt, at: now, node, "answered", "\(status) \(contents)")
         advance(id, at: now, into: &effects)
+    }
+
+    /// Whether bytes can be read as a stored record.
+    static func isRecord(_ bytes: [UInt8]) -> Bool {
+        let range = ByteRange(offset: 0, count: bytes.count)
+        return (try? StoredRecord(decoding: range, of: bytes.span.bytes)) != nil
     }
 
     mutating func repairAcknowledged(

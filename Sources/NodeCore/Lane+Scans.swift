@@ -128,7 +128,10 @@ extension Lane {
             open.contacted.contains(index), !open.failed.contains(index), open.answer == nil,
             !open.pages.contains(where: { $0.index == index })
         else { return }
-        guard page.status == .found || page.status == .absent else {
+        let isReadable = page.records.allSatisfy { record in
+            Limits.keySize.contains(record.key.count) && Self.isRecord(record.record)
+        }
+        guard page.status == .found || page.status == .absent, isReadable else {
             lose(node, scan: id, at: now, into: &effects)
             return
         }
@@ -200,7 +203,18 @@ extension Lane {
         guard var open = scans[id] else { return }
         let merged = ScanMerge(pages: open.pages)
         var answer = PageResponse(entries: [], next: nil, repaired: 0)
+        // Replicas that lack each other's keys make a page longer than was asked for.
+        var size = 0
+        var last: ScanMerge.Item?
         for item in merged.items {
+            if let last,
+                answer.entries.count >= Int(open.scan.maximumEntries)
+                    || size >= Int(open.scan.maximumSize)
+            {
+                answer.next = ScanCursor(token: last.token, after: last.key)
+                break
+            }
+            last = item
             let record = ByteRange(offset: 0, count: item.record.count)
             for index in item.behind {
                 answer.repaired &+= 1
@@ -218,6 +232,7 @@ extension Lane {
             guard let stored = try? StoredRecord(decoding: record, of: bytes),
                 !stored.isAbsent(at: now.wall)
             else { continue }
+            size += item.key.count + (open.contents == .values ? stored.value.count : 0)
             answer.entries.append(
                 ScanEntry(
                     key: item.key,
@@ -229,7 +244,9 @@ extension Lane {
                 )
             )
         }
-        if let end = merged.end {
+        if answer.next != nil {
+            // The page is full before the replicas' pages are used up.
+        } else if let end = merged.end {
             answer.next = ScanCursor(token: end.token, after: end.key)
         } else if open.scan.throughToken < .max {
             answer.next = ScanCursor(token: open.scan.throughToken + 1, after: nil)

@@ -134,44 +134,44 @@ extension Lane {
             }
             seen = context.version
         }
-        return stamp(above: seen, sink, now, &effects)
+        switch stamp(above: seen, now) {
+        case .success(let version): return version
+        case .failure(let refusal):
+            fail(sink, refusal.response, into: &effects)
+            return nil
+        }
     }
 
-    /// A new version above `seen`; answers the asker where there is none.
+    /// Why a write cannot be stamped.
+    private struct StampRefusal: Error {
+        var response: FailureResponse
+    }
+
+    /// A new version above `seen`, or why there is none.
     private mutating func stamp(
         above seen: Version,
-        _ sink: ResponseSink,
-        _ now: Instant,
-        _ effects: inout Effects
-    ) -> Version? {
+        _ now: Instant
+    ) -> Result<Version, StampRefusal> {
         guard HybridClock.isBeyondOffset(seen.timestamp, at: now.wall) == false else {
-            fail(
-                sink,
-                FailureResponse(
-                    code: .conflict,
-                    message: "the key's version \(describe(seen)) lies more than 500 ms ahead of "
-                        + "\(view.name(of: identity.id))'s clock",
-                    advice: "Nothing was written. Check the clocks of the nodes, and try again."
-                ),
-                into: &effects
+            let response = FailureResponse(
+                code: .conflict,
+                message: "the key's version \(describe(seen)) lies more than 500 ms ahead of "
+                    + "\(view.name(of: identity.id))'s clock",
+                advice: "Nothing was written. Check the clocks of the nodes, and try again."
             )
-            return nil
+            return .failure(StampRefusal(response: response))
         }
         clock.merge(seen.timestamp, at: now.wall)
         guard let timestamp = clock.now(at: now.wall) else {
-            fail(
-                sink,
-                FailureResponse(
-                    code: .overloaded,
-                    message: "\(view.name(of: identity.id)) cannot stamp a write: its clock's "
-                        + "bound is not on disk yet",
-                    advice: "Nothing was written. Try again."
-                ),
-                into: &effects
+            let response = FailureResponse(
+                code: .overloaded,
+                message: "\(view.name(of: identity.id)) cannot stamp a write: its clock's bound "
+                    + "is not on disk yet",
+                advice: "Nothing was written. Try again."
             )
-            return nil
+            return .failure(StampRefusal(response: response))
         }
-        return Version(timestamp: timestamp, node: identity.id, lane: number)
+        return .success(Version(timestamp: timestamp, node: identity.id, lane: number))
     }
 
     /// Sends a write to all replicas that are usable: directly in this datacenter, through one
@@ -358,7 +358,19 @@ extension Lane {
         into effects: inout Effects
     ) {
         guard var write = writes[id] else { return }
-        guard let version = stamp(above: winner, write.sink, now, &effects) else {
+        let version: Version
+        switch stamp(above: winner, now) {
+        case .success(let stamped):
+            version = stamped
+        case .failure(let refusal):
+            // The first stamp is on some replicas already, behind what was in its way.
+            var failure = refusal.response
+            failure.written = .unknown
+            failure.advice =
+                "Some replicas hold the write, hidden by the newer version. Check "
+                + "the clocks of the nodes, and write it again."
+            failure.trace = traces[id] ?? []
+            fail(write.sink, failure, into: &effects)
             forget(write: id)
             return
         }

@@ -174,6 +174,8 @@ package struct Lane: ~Copyable {
 
     /// Looks at what is due; to be called about every 10 ms while requests are open.
     package mutating func tick(at now: Instant, into effects: inout Effects) {
+        // Entries of answered requests stay until they are due, which may be a minute.
+        if wheel.count > Self.maximumStaleEntries + 4 * openRequestCount { sweepWheel() }
         for entry in wheel.due(by: now.monotonic) {
             switch (RequestTable<OpenWrite>.kind(of: entry.id), entry.purpose) {
             case (Kind.write, .deadline): expire(write: entry.id, at: now, into: &effects)
@@ -186,6 +188,18 @@ package struct Lane: ~Copyable {
             }
         }
         expireParked(at: now, into: &effects)
+    }
+
+    /// Entries of the wheel whose requests may be gone before they are looked for: 65,536, about
+    /// 1.5 MiB.
+    private static var maximumStaleEntries: Int { 65_536 }
+
+    private mutating func sweepWheel() {
+        var open: Set<RequestID> = []
+        for ids in [writes.openIDs, reads.openIDs, scans.openIDs, forwards.openIDs] {
+            open.formUnion(ids)
+        }
+        wheel.keep(open.contains)
     }
 
     /// The result of a job that this lane asked for.

@@ -26,8 +26,11 @@ package struct NodeSettings: Sendable {
     package var convictionThreshold = 8.0
     /// How long a schema change may take; 10 s.
     package var schemaTimeout: Duration = .seconds(10)
-    /// Frames kept back while a newer topology is fetched; 1,024. Further ones are refused.
+    /// Frames kept back while a newer topology is fetched; 1,024. Further ones are handled under
+    /// the topology at hand.
     package var maximumParkedFrames = 1024
+    /// Bytes of those frames; 16 MiB. More lets a client with a wrong epoch hold more memory.
+    package var maximumParkedSize = 16 * 1024 * 1024
     /// Whether `fault` requests are obeyed; off.
     package var allowsFaultInjection = false
     /// The software version that `status` shows.

@@ -59,6 +59,7 @@ struct RequestTable<Request> {
 
     private func index(of id: RequestID) -> Int? {
         let index = id.slot & (Self.capacity - 1)
+        guard id.lane == lane, Self.kind(of: id) == kind else { return nil }
         guard index < slots.count, slots[index].generation == id.generation else { return nil }
         return index
     }

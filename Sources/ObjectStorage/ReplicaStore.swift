@@ -412,7 +412,10 @@ package final class ReplicaStore: Sendable {
                     tree: keyspace.rawValue,
                     from: start,
                     through: scan.throughToken,
-                    maximumBytes: max(1, Int(scan.maximumSize) - size),
+                    maximumBytes: max(
+                        1,
+                        min(Int(scan.maximumSize) - size, Self.maximumScannedSize - visited)
+                    ),
                     maximumEntries: entries
                 )
                 for entry in part.entries {

@@ -27,6 +27,7 @@ package struct PeerScan: Equatable, Sendable {
         let flag = try reader.uint8(in: bytes, "cursor")
         guard flag <= 1 else { throw .invalid(field: "cursor", value: UInt64(flag)) }
         let after = bytes.array(try reader.prefixed(in: bytes, limit: keyLimit, "cursor key"))
+        guard flag == 1 || after.isEmpty else { throw .invalid(field: "cursor", value: 0) }
         scan = ReplicaScan(
             fromToken: from,
             after: flag == 1 ? after : nil,

@@ -69,6 +69,9 @@ package enum RegisterMessage {
         let ballot = try reader.ballot(in: bytes)
         let highest = try reader.ballot(in: bytes)
         try reader.finish()
+        guard !flag || highest == ballot else {
+            throw .invalid(field: "highest ballot", value: highest.counter)
+        }
         return flag ? .accepted(ballot: ballot) : .refused(ballot: ballot, highest: highest)
     }
 }

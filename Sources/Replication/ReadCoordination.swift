@@ -111,7 +111,8 @@ package struct ReadCoordination: Sendable {
             guard awaitingRecords.contains(index) else { return false }
             awaitingRecords.remove(index)
             records.append(ReplicaRecord(index: index, bytes: record))
-        } else if responded.contains(index) {
+        } else if responded.contains(index) || phase == .fetching {
+            // While records are compared, a late digest alone says nothing.
             return false
         }
         digests[index] = digest

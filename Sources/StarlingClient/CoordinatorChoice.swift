@@ -4,7 +4,8 @@ internal import ClusterPrimitives
 ///
 /// A level that speaks of the local datacenter never leaves it. Other levels prefer the local
 /// datacenter's replicas of the key, then its other nodes, then remote replicas, then the rest;
-/// a node that is no replica forwards. Nodes that lately could not be reached come last.
+/// a node that is no replica forwards. Nodes that lately could not be reached, or did not answer,
+/// come last.
 struct CoordinatorChoice {
     /// A node that may coordinate.
     struct Candidate: Hashable {
@@ -16,8 +17,8 @@ struct CoordinatorChoice {
         var datacenter: String?
         /// Whether it holds the key.
         var isReplica = false
-        /// Whether it lately could not be reached.
-        var isBackingOff = false
+        /// Whether it lately could not be reached, or did not answer.
+        var isAvoided = false
     }
 
     /// What *local* means; nil prefers no one.
@@ -46,7 +47,7 @@ struct CoordinatorChoice {
     }
 
     private func rank(of candidate: Candidate) -> Int {
-        (candidate.isBackingOff ? 4 : 0) + (isLocal(candidate) ? 0 : 2)
+        (candidate.isAvoided ? 4 : 0) + (isLocal(candidate) ? 0 : 2)
             + (candidate.isReplica ? 0 : 1)
     }
 }

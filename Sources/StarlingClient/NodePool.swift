@@ -44,9 +44,9 @@ final class NodePool: Sendable {
         )
     }
 
-    /// Whether the node lately could not be reached.
-    func isBackingOff(at now: MonotonicInstant) -> Bool {
-        state.withLock { $0.machine.isBackingOff(at: now) }
+    /// Whether other nodes are to be asked first.
+    func isAvoided(at now: MonotonicInstant) -> Bool {
+        state.withLock { $0.machine.isAvoided(at: now) }
     }
 
     /// Whether the node has greeted on a connection that is still open.
@@ -71,7 +71,14 @@ final class NodePool: Sendable {
                     )
                 )
             }
-            state.withLock { $0.machine.release(connection.id) }
+            state.withLock { state in
+                state.machine.release(connection.id)
+                switch outcome {
+                case .replied: state.machine.answered()
+                case .expired, .notSentInTime: state.machine.stayedSilent(at: .now)
+                case .notSent, .lost: break
+                }
+            }
             return outcome
         }
     }

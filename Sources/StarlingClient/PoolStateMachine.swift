@@ -29,10 +29,14 @@ struct PoolStateMachine {
     /// The longest pause: 1 s, below the usual deadline, so that a request finds out for itself.
     static let longestPause: Duration = .seconds(1)
 
+    /// How long others are asked first after a node left a request without an answer: 2 s.
+    static let silencePenalty: Duration = .seconds(2)
+
     private(set) var connections: [Connection] = []
     private var nextID = 0
     private var failures = 0
     private var dialAgainAt: MonotonicInstant?
+    private var avoidedUntil: MonotonicInstant?
     private let maximumConnections: Int
     private let maximumLoad: Int
 
@@ -46,6 +50,23 @@ struct PoolStateMachine {
     func isBackingOff(at now: MonotonicInstant) -> Bool {
         guard connections.isEmpty, let dialAgainAt else { return false }
         return now < dialAgainAt
+    }
+
+    /// Whether other nodes are to be asked first: it cannot be reached, or did not answer.
+    func isAvoided(at now: MonotonicInstant) -> Bool {
+        if isBackingOff(at: now) { return true }
+        guard let avoidedUntil else { return false }
+        return now < avoidedUntil
+    }
+
+    /// The node answered a request.
+    mutating func answered() {
+        avoidedUntil = nil
+    }
+
+    /// The node left a request without an answer, or did not greet, until its time was up.
+    mutating func stayedSilent(at now: MonotonicInstant) {
+        avoidedUntil = now + Self.silencePenalty
     }
 
     /// Finds a place for one request.

@@ -108,6 +108,21 @@ extension StarlingClient {
         try await write(.delete, [], for: key, in: keyspace, options: options)
     }
 
+    /// As `keyspace`, with errors that say what became of the write.
+    private func keyspaceForWrite(
+        _ name: String
+    ) async throws(StarlingError) -> (Keyspace, ClusterSnapshot) {
+        do throws(StarlingError) {
+            return try await keyspace(name)
+        } catch {
+            var error = error
+            if error.code == .cannotConnect || error.code == .timeout {
+                error.advice = "Nothing was written. " + error.advice
+            }
+            throw error
+        }
+    }
+
     private func write(
         _ kind: ClientKind,
         _ value: [UInt8],
@@ -119,7 +134,7 @@ extension StarlingClient {
         guard options.context.count <= WriteRequest.maximumContextSize else {
             throw StarlingError(.invalid, "the context is too long to be one.")
         }
-        let (keyspace, snapshot) = try await keyspace(name)
+        let (keyspace, snapshot) = try await keyspaceForWrite(name)
         let level = options.consistency ?? keyspace.writeConsistency
         let lifetime = options.lifetime.map { max(1, $0.wholeMilliseconds) } ?? 0
         let isRepeatable = options.retriesUnknownOutcome && keyspace.mode == .lww
@@ -197,60 +212,6 @@ extension StarlingClient {
         let pools = state.withLock { $0.pools }
         let tried = candidates.map(\.endpoint)
         return pools.contains { !tried.contains($0.key) && $0.value.isOpen }
-    }
-
-    /// Reads the entries of a keyspace that follow a position, in (token, key) order; without a
-    /// position, the first ones.
-    public func scan(
-        _ name: String,
-        from position: ScanPosition? = nil,
-        options: ScanOptions = ScanOptions()
-    ) async throws(StarlingError) -> ScanPage {
-        let (keyspace, snapshot) = try await keyspace(name)
-        let level = options.consistency ?? keyspace.readConsistency
-        let cursor = position?.cursor ?? .start
-        let entries = min(max(1, options.maximumEntries), ScanRequest.maximumPageEntries)
-        let size = min(max(1, options.maximumSize), ScanRequest.maximumPageSize)
-        let operation = Operation(
-            kind: .scan,
-            answer: .page,
-            repetition: .harmless,
-            timeout: options.timeout,
-            level: level,
-            encode: { milliseconds, writer in
-                ScanRequest(
-                    keyspace: keyspace.number,
-                    level: options.consistency,
-                    contents: options.keysOnly ? .keysOnly : .values,
-                    timeout: milliseconds,
-                    maximumEntries: UInt32(entries),
-                    maximumSize: UInt32(size),
-                    start: cursor,
-                    prefix: options.prefix
-                ).encode(into: &writer)
-            }
-        )
-        let candidates = try candidates(
-            for: Token(ordered: cursor.token),
-            in: keyspace,
-            of: snapshot,
-            isLocalOnly: level.isLocal
-        )
-        let reply = try await performKnown(
-            operation,
-            on: candidates,
-            isLocalOnly: level.isLocal
-        )
-        let page = try decode(reply, "page") { body, bytes throws(CodingError) in
-            try PageResponse(decoding: body, of: bytes)
-        }
-        return ScanPage(
-            entries: page.entries.map {
-                ScanPage.Entry(key: $0.key, value: snapshot.named($0.value))
-            },
-            next: page.next.map(ScanPosition.init),
-            repaired: Int(page.repaired)
-        )
     }
 
     private static func check(key: [UInt8]) throws(StarlingError) {

@@ -37,12 +37,19 @@ extension StarlingClient {
         var log = AttemptLog(operation: operation, timeout: timeout)
         guard !candidates.isEmpty else { throw log.nobody(local: localDatacenter) }
         while true {
-            var isAnyoneAlive = false
+            var isWorthAnotherRound = false
             for candidate in candidates {
                 let remaining = deadline - MonotonicInstant.now
                 guard remaining >= RetryPolicy.leastTime else { throw log.finalError() }
                 let outcome: RetryPolicy.Outcome
-                switch await attempt(operation, on: candidate, remaining: remaining) {
+                // There is a refusal to tell already: less is risked for another opinion.
+                let patience = configuration.connectPatience / (log.refusals == 0 ? 1 : 2)
+                switch await attempt(
+                    operation,
+                    on: candidate,
+                    remaining: remaining,
+                    patience: patience
+                ) {
                 case .replied(let reply) where reply.kind == operation.answer.rawValue:
                     note(epoch: reply.epoch)
                     return reply
@@ -58,7 +65,7 @@ extension StarlingClient {
                 case .expired:
                     outcome = log.expired(candidate)
                 }
-                if outcome != .unreachable { isAnyoneAlive = true }
+                if outcome != .unreachable { isWorthAnotherRound = true }
                 switch policy.decision(
                     after: outcome,
                     attempt: log.count - 1,
@@ -70,14 +77,16 @@ extension StarlingClient {
                 case .nextAfter(let pause): await Self.pause(pause)
                 }
             }
-            guard isAnyoneAlive else { throw log.finalError() }
+            // Who refused once would refuse again, and who cannot be reached is not there.
+            guard isWorthAnotherRound, log.refusals == 0 else { throw log.finalError() }
         }
     }
 
     private func attempt(
         _ operation: Operation,
         on candidate: CoordinatorChoice.Candidate,
-        remaining: Duration
+        remaining: Duration,
+        patience: Duration
     ) async -> AttemptOutcome {
         var writer = ByteWriter(capacity: 256)
         let start = writer.beginFrame(
@@ -90,10 +99,9 @@ extension StarlingClient {
         operation.encode(UInt32(clamping: max(1, remaining.wholeMilliseconds)), &writer)
         writer.endFrame(start)
         let now = NIODeadline.now()
-        let patience = min(remaining, configuration.connectPatience)
         return await pool(for: candidate).send(
             writer.bytes,
-            sendBy: now + TimeAmount(patience),
+            sendBy: now + TimeAmount(min(remaining, patience)),
             answerBy: now + TimeAmount(remaining + configuration.answerGrace)
         )
     }

@@ -56,7 +56,13 @@ extension StarlingClient {
         let result: Result<ClusterSnapshot, StarlingError>
         do throws(StarlingError) {
             let reply = try await perform(
-                Operation(kind: .describe, answer: .topology, repetition: .harmless),
+                Operation(
+                    kind: .describe,
+                    answer: .topology,
+                    repetition: .harmless,
+                    // A short time for a request says nothing of how long a first contact takes.
+                    timeout: max(configuration.requestTimeout, .seconds(2))
+                ),
                 on: candidates(isLocalOnly: false)
             )
             result = .success(adopt(try topology(in: reply)))
@@ -137,8 +143,8 @@ extension StarlingClient {
     private func knownCandidates(replicas: ReplicaSet?) -> [CoordinatorChoice.Candidate] {
         let (snapshot, pools) = state.withLock { ($0.snapshot, $0.pools) }
         let now = MonotonicInstant.now
-        func isBackingOff(_ endpoint: Endpoint) -> Bool {
-            pools[endpoint]?.isBackingOff(at: now) ?? false
+        func isAvoided(_ endpoint: Endpoint) -> Bool {
+            pools[endpoint]?.isAvoided(at: now) ?? false
         }
         guard let topology = snapshot?.topology else {
             return configuration.nodes.map {
@@ -146,7 +152,7 @@ extension StarlingClient {
                     endpoint: $0.endpoint,
                     name: $0.name,
                     datacenter: $0.datacenter,
-                    isBackingOff: isBackingOff($0.endpoint)
+                    isAvoided: isAvoided($0.endpoint)
                 )
             }
         }
@@ -156,7 +162,7 @@ extension StarlingClient {
                 name: member.name,
                 datacenter: topology.name(of: member.datacenter),
                 isReplica: replicas?.contains(member.id) ?? false,
-                isBackingOff: isBackingOff(member.clientEndpoint)
+                isAvoided: isAvoided(member.clientEndpoint)
             )
         }
     }

@@ -20,8 +20,9 @@ public final class StarlingClient: Sendable {
         var pools: [Endpoint: NodePool] = [:]
         /// The fetch of a topology that is under way.
         var refresh: Task<Result<ClusterSnapshot, StarlingError>, Never>?
-        /// Moves on with each request, to spread load over equals.
-        var rotation = 0
+        /// Moves on with each request, to spread load over equals; begins anywhere, so that
+        /// clients of a single request spread it too.
+        var rotation = Int.random(in: 0..<1 << 16)
         var isClosed = false
     }
 

@@ -52,6 +52,9 @@ extension Engine {
             }
             guard isMine else { return }
             defer { tree.state.withLock { $0.isFlushing = false } }
+            // Else the current segment would keep the records until it is full, and recovery
+            // would make a second table of them.
+            try log.beginSegment()
             while let memtable = tree.state.withLock({ $0.frozen.first }) {
                 try flush(memtable, of: tree)
             }

@@ -5,8 +5,8 @@ import Testing
 @Suite struct `Certificates from the command line` {
     @Test func `made for a cluster they verify, and are never overwritten`() async throws {
         try await withTemporaryFolder { folder in
-            func cert(_ arguments: String...) async throws -> Program.Outcome {
-                try await Program.run(["cert"] + arguments, in: folder)
+            func cert(_ arguments: String...) async throws -> BuiltProgram.Outcome {
+                try await BuiltProgram.run(["cert"] + arguments, in: folder)
             }
             let authority = try await cert("create-ca", "--cluster", "orders")
             #expect(authority.exit == 0, "\(authority)")
@@ -49,18 +49,18 @@ import Testing
     @Test func `a certificate of another authority is a finding`() async throws {
         try await withTemporaryFolder { folder in
             for place in ["a", "b"] {
-                let made = try await Program.run(
+                let made = try await BuiltProgram.run(
                     ["cert", "create-ca", "--cluster", "orders", "--directory", place],
                     in: folder
                 )
                 #expect(made.exit == 0, "\(made)")
             }
-            let node = try await Program.run(
+            let node = try await BuiltProgram.run(
                 ["cert", "create-node", "n1", "--directory", "a"],
                 in: folder
             )
             #expect(node.exit == 0, "\(node)")
-            let foreign = try await Program.run(
+            let foreign = try await BuiltProgram.run(
                 ["cert", "verify", "a/n1.crt", "--directory", "b"],
                 in: folder
             )
@@ -71,7 +71,7 @@ import Testing
     @Test func `a file that is no certificate is named`() async throws {
         try await withTemporaryFolder { folder in
             try Data("no certificate".utf8).write(to: folder.appending(path: "x.crt"))
-            let outcome = try await Program.run(["cert", "inspect", "x.crt"], in: folder)
+            let outcome = try await BuiltProgram.run(["cert", "inspect", "x.crt"], in: folder)
             #expect(outcome.exit != 0 && outcome.notes.contains("x.crt"), "\(outcome)")
         }
     }

@@ -83,10 +83,10 @@ import Testing
         for arguments in [
             ["-o", "json"], ["--output=json"], ["-ojsonl"], ["x", "--output", "json"],
         ] {
-            #expect(Program.wantsJSON(arguments, [:]))
+            #expect(OutputFormat.isJSONWanted(arguments, [:]))
         }
-        #expect(Program.wantsJSON([], ["STARLING_OUTPUT": "json"]))
-        #expect(!Program.wantsJSON(["-o", "plain"], ["STARLING_OUTPUT": "json"]))
-        #expect(!Program.wantsJSON(["put", "a", "--", "-o", "json"], [:]))
+        #expect(OutputFormat.isJSONWanted([], ["STARLING_OUTPUT": "json"]))
+        #expect(!OutputFormat.isJSONWanted(["-o", "plain"], ["STARLING_OUTPUT": "json"]))
+        #expect(!OutputFormat.isJSONWanted(["put", "a", "--", "-o", "json"], [:]))
     }
 }

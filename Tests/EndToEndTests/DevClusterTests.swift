@@ -99,7 +99,9 @@ import Testing
         }
     }
 
-    @Test func `a paused node is taken for down, and is up again when resumed`() async throws {
+    @Test func `a paused node does not hold up QUORUM, and answers again when resumed`()
+        async throws
+    {
         try await TestCluster.run { cluster in
             #expect(try await cluster.dev("pause", "dc1-n3").exit == 0)
             let put = try await cluster.starling("put", "demo/k", "1", "-c", "QUORUM")
@@ -108,6 +110,40 @@ import Testing
             #expect(resumed.exit == 0, "\(resumed)")
             let all = try await cluster.starling("get", "demo/k", "-c", "ALL", "-o", "json")
             #expect(all.value == "1", "\(all)")
+        }
+    }
+
+    @Test func `in the foreground SIGTERM stops all nodes, which can be started again`()
+        async throws
+    {
+        try await TestCluster.run(nodes: 2) { cluster in
+            let stopped = try await cluster.dev("stop")
+            #expect(stopped.exit == 0, "\(stopped)")
+            let foreground = Process()
+            let output = Pipe()
+            foreground.executableURL = URL(filePath: BuiltProgram.path)
+            foreground.arguments = ["dev", "--dir", "cluster"]
+            foreground.currentDirectoryURL = cluster.folder
+            foreground.standardInput = FileHandle.nullDevice
+            foreground.standardOutput = output
+            foreground.standardError = FileHandle.nullDevice
+            try foreground.run()
+            defer { foreground.terminate() }
+            var printed = Data()
+            while !String(decoding: printed, as: UTF8.self).contains("Stop: Ctrl-C") {
+                let piece = output.fileHandleForReading.availableData
+                try #require(!piece.isEmpty, "it ended before the nodes were up")
+                printed += piece
+            }
+            #expect(try await cluster.starling("put", "demo/k", "1", "-c", "ALL").exit == 0)
+            foreground.terminate()
+            foreground.waitUntilExit()
+            #expect(foreground.terminationStatus == 0)
+            #expect(try await cluster.starling("get", "demo/k").exit == 69)
+            let again = try await cluster.up()
+            #expect(again.exit == 0, "\(again)")
+            let get = try await cluster.starling("get", "demo/k", "-c", "ALL", "-o", "json")
+            #expect(get.value == "1", "\(get)")
         }
     }
 
@@ -132,7 +168,7 @@ import Testing
     @Test func `a cluster that was made for other numbers is refused and left alone`() async throws
     {
         try await TestCluster.run(nodes: 1) { cluster in
-            let other = try await Program.run(
+            let other = try await BuiltProgram.run(
                 ["dev", "--detach", "--dir", "cluster", "--nodes", "2"],
                 in: cluster.folder
             )
@@ -171,7 +207,7 @@ import Testing
             )
             try Data("mine".utf8).write(to: file)
             for options in [[], ["--reset"]] {
-                let outcome = try await Program.run(
+                let outcome = try await BuiltProgram.run(
                     ["dev", "--detach", "--dir", "mine"] + options,
                     in: folder
                 )
@@ -185,7 +221,10 @@ import Testing
     @Test(arguments: [["stop"], ["kill", "dc1-n1"], ["start", "dc1-n1"], ["logs", "dc1-n1"]])
     func `a verb says where it looked when no cluster is there`(verb: [String]) async throws {
         try await withTemporaryFolder { folder in
-            let outcome = try await Program.run(["dev"] + verb + ["--dir", "none"], in: folder)
+            let outcome = try await BuiltProgram.run(
+                ["dev"] + verb + ["--dir", "none"],
+                in: folder
+            )
             #expect(outcome.exit == 2, "\(outcome)")
             #expect(outcome.notes.contains("'none'"), "\(outcome)")
         }

@@ -43,8 +43,8 @@ struct TestCluster {
     }
 
     /// Starts the nodes that do not run.
-    func up(_ options: String...) async throws -> Program.Outcome {
-        try await Program.run(
+    func up(_ options: String...) async throws -> BuiltProgram.Outcome {
+        try await BuiltProgram.run(
             [
                 "dev", "--detach", "--dir", "cluster", "--datacenters", "\(datacenters)",
                 "--nodes", "\(nodes)", "--base-port", "\(basePort)",
@@ -54,13 +54,13 @@ struct TestCluster {
     }
 
     /// A verb of `starling dev`.
-    func dev(_ arguments: String...) async throws -> Program.Outcome {
-        try await Program.run(["dev"] + arguments + ["--dir", "cluster"], in: folder)
+    func dev(_ arguments: String...) async throws -> BuiltProgram.Outcome {
+        try await BuiltProgram.run(["dev"] + arguments + ["--dir", "cluster"], in: folder)
     }
 
     /// A command with the admin's profile.
-    func starling(_ arguments: String..., input: String = "") async throws -> Program.Outcome {
-        try await Program.run(
+    func starling(_ arguments: String..., input: String = "") async throws -> BuiltProgram.Outcome {
+        try await BuiltProgram.run(
             arguments,
             input: input,
             environment: ["STARLING_PROFILE": "cluster/client.yaml"],

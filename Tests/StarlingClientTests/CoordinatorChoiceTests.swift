@@ -8,13 +8,13 @@ import Testing
         _ port: UInt16,
         _ datacenter: String?,
         isReplica: Bool = false,
-        isBackingOff: Bool = false
+        isAvoided: Bool = false
     ) -> CoordinatorChoice.Candidate {
         CoordinatorChoice.Candidate(
             endpoint: Endpoint(host: "h", port: port),
             datacenter: datacenter,
             isReplica: isReplica,
-            isBackingOff: isBackingOff
+            isAvoided: isAvoided
         )
     }
 
@@ -31,7 +31,7 @@ import Testing
 
     @Test func `a local level never leaves the datacenter, whoever is down in it`() {
         let candidates = [
-            candidate(1, "dc2", isReplica: true), candidate(2, "dc1", isBackingOff: true),
+            candidate(1, "dc2", isReplica: true), candidate(2, "dc1", isAvoided: true),
             candidate(3, nil), candidate(4, "dc1"),
         ]
         #expect(ports(candidates, isLocalOnly: true) == [4, 2])
@@ -48,7 +48,7 @@ import Testing
 
     @Test func `a node that could not be reached comes after all others but stays a candidate`() {
         let candidates = [
-            candidate(1, "dc1", isReplica: true, isBackingOff: true), candidate(2, "dc2"),
+            candidate(1, "dc1", isReplica: true, isAvoided: true), candidate(2, "dc2"),
         ]
         #expect(ports(candidates) == [2, 1])
     }

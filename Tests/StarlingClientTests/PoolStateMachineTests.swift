@@ -62,6 +62,18 @@ import Testing
         #expect(!pool.isBackingOff(at: start))
     }
 
+    @Test func `a silent node is avoided for a while, yet still asked, until it answers`() {
+        var pool = pool()
+        #expect(pool.lease(at: start) == .open(0))
+        pool.opened(0)
+        pool.stayedSilent(at: start)
+        #expect(pool.isAvoided(at: start) && !pool.isBackingOff(at: start))
+        #expect(pool.lease(at: start) == .open(1))
+        #expect(!pool.isAvoided(at: start + PoolStateMachine.silencePenalty))
+        pool.answered()
+        #expect(!pool.isAvoided(at: start))
+    }
+
     @Test func `what comes late from a closed connection changes nothing`() {
         var pool = pool()
         _ = pool.lease(at: start)

@@ -122,7 +122,7 @@ import Testing
                 _ = try await client.put([1], for: key, in: "demo")
             }
             #expect(error?.code == .unavailable && error?.message == "as scripted")
-            #expect(cluster.received(1) == 1)
+            #expect(cluster.received(0) == 2 && cluster.received(1) == 1)
         }
     }
 
@@ -135,6 +135,14 @@ import Testing
                 _ = try await client.put([1], for: key, in: "demo", options: options)
             }
             #expect(error?.code == .timeout && error?.written == .unknown)
+            // The next request asks another node first.
+            let put = try await client.put(
+                [1],
+                for: key,
+                in: "demo",
+                options: WriteOptions(consistency: .one)
+            )
+            #expect(put.coordinator == "dc2-n1")
         }
     }
 

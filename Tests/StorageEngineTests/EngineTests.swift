@@ -174,6 +174,24 @@ import Testing
         #expect(try engine.value("pending") == [1])
     }
 
+    @Test func `what a flush made a table of is not read from the log again`() throws {
+        let disk = InMemoryFileSystem()
+        var engine = try openEngine(disk) { $0.segmentSize = 1 << 20 }
+        try engine.createTree(1, rule: .overwrite)
+        for index in 0..<50 {
+            try engine.put(batch("key-\(index)", [UInt8](repeating: 1, count: 50)))
+        }
+        try engine.perform(.flush(1))
+        for _ in 0..<3 {
+            try engine.close()
+            engine = try openEngine(disk) { $0.segmentSize = 1 << 20 }
+            #expect(engine.statistics().memoryInUse == 0)
+            try engine.perform(.flush(1))
+        }
+        #expect(engine.statistics().trees[0].tableCount == 1)
+        #expect(try engine.allEntries().count == 50)
+    }
+
     @Test func `files of another identity are refused`() throws {
         let disk = InMemoryFileSystem()
         try openEngine(disk).close()

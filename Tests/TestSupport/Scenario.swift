@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// One block of a scenario file: a command, `----`, and what it is expected to print.
 ///
@@ -48,6 +49,13 @@ public struct Scenario: Sendable, CustomStringConvertible {
     public func matches(_ actual: String) throws -> Bool {
         if actual == expected { return true }
         guard ProcessInfo.processInfo.environment["REWRITE"] == "1" else { return false }
+        return try Self.rewriting.withLock { _ in try rewrite(actual) }
+    }
+
+    /// Scenarios of one file are tested, and so rewritten, at one time.
+    private static let rewriting = Mutex(())
+
+    private func rewrite(_ actual: String) throws -> Bool {
         let text = try String(contentsOfFile: file, encoding: .utf8)
         let before = (command + ["----"]).joined(separator: "\n")
         guard let start = text.range(of: before) else { return false }

@@ -17,6 +17,9 @@ enum Layers {
         "NodeCore", "ObjectStorage",
     ]
 
+    /// Modules whose runs a seed repeats: the pure ones, and the world that plays them.
+    static let deterministic = pure.union(["Simulation"])
+
     /// Modules that lie above others in the list but are kept apart from them, with the reason.
     static let separated: [(module: String, from: String, reason: String)] = [
         ("ObjectStorage", "NodeCore", "they meet only in StorageJob and StorageResult"),

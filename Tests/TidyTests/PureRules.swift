@@ -11,12 +11,14 @@ struct BannedWord {
     static var inPureModules: [BannedWord] {
         [
             BannedWord(
-                pattern: Regex(/\.now\b/),
-                name: ".now",
+                pattern: Regex(
+                    /\b(ContinuousClock|SuspendingClock|Date|DispatchTime|NIODeadline)(\(\))?\.now\b/
+                ),
+                name: "the present time",
                 advice: "time is an argument; take `at now: MonotonicInstant` or an `Instant`"
             ),
             BannedWord(
-                pattern: Regex(/\.random\((?!.*using:)/),
+                pattern: Regex(/\b(U?Int\d*|Double|Float|Bool)\.random\((?!.*using:)/),
                 name: ".random(…)",
                 advice: "draw from a `SeededRandom` that the machine owns"
             ),

@@ -31,7 +31,7 @@ package struct MembersFile: Equatable, Sendable {
 
     /// Reads a text.
     ///
-    /// - Parameter file: its name, for errors.
+    /// `file`: its name, for errors.
     /// - Throws: every finding of the text at once.
     package init(text: String, file: String) throws(ConfigurationError) {
         try self.init(section: YAMLSection(text: text, file: file), file: file)

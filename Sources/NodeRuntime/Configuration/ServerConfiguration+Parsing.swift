@@ -16,7 +16,7 @@ extension ServerConfiguration {
 
     /// Reads a configuration from a text.
     ///
-    /// - Parameter file: the name for errors; relative paths begin at its directory.
+    /// `file`: the name for errors; relative paths begin at its directory.
     /// - Throws: every finding of the text at once.
     package init(text: String, file: String) throws(ConfigurationError) {
         try self.init(section: YAMLSection(text: text, file: file), file: file)

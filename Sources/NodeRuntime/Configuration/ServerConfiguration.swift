@@ -9,7 +9,8 @@ package struct ServerConfiguration: Equatable, Sendable {
     package enum Durability: Equatable, Sendable {
         /// After the log's sync, one for all that wait.
         case group
-        /// At once; the log is synced each interval, and a crash of the machine loses the last.
+        /// Once the system has the bytes; the log is synced each interval, and a crash of the
+        /// machine loses the last.
         case periodic(Duration)
     }
 
@@ -42,21 +43,28 @@ package struct ServerConfiguration: Equatable, Sendable {
     package var peerListen: Endpoint?
     /// Where clients connect; nil takes the member's endpoint of the topology.
     package var clientListen: Endpoint?
-    /// Event loops for requests; the machine's cores, at most 4. More use more cores and open
-    /// more connections between nodes.
+    /// Event loops for requests; the machine's cores, at most 4.
+    ///
+    /// More use more cores and open more connections between nodes.
     package var lanes: Int
     /// When a write counts as durable; by default after the sync.
     package var durability = Durability.group
-    /// Bytes for memtables and caches; 64 MiB. Less flushes more often.
+    /// Bytes for memtables and caches; 64 MiB.
+    ///
+    /// Less flushes more often.
     package var memoryBudget = 64 << 20
     /// The longest value a client may write, in bytes; 1 MiB, never more than 8 MiB.
     package var maximumValueSize = Limits.defaultValueSize
 
-    /// Clients connected at once; 10,000. Further ones are refused.
+    /// Clients connected at once; 10,000.
+    ///
+    /// Further ones are refused.
     package var maximumClientConnections = 10_000
     /// Peers' connections at once; 4,096.
     package var maximumPeerConnections = 4096
-    /// Connections that have not said who they are; 1,024. Beyond it the oldest is closed.
+    /// Connections that have not said who they are; 1,024.
+    ///
+    /// Beyond it the oldest is closed.
     package var maximumUnauthenticatedConnections = 1024
     /// How long a connection may take to say who it is; 5 s.
     package var handshakeTimeout: Duration = .seconds(5)

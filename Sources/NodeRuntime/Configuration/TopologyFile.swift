@@ -21,9 +21,7 @@ package import Partitioning
 /// Members are numbered from 1 in the order given. The digest covers all the rest, so a file that
 /// was edited is refused.
 package enum TopologyFile {
-    /// The text of a founding topology.
-    ///
-    /// - Parameter topology: epoch 1, without keyspaces.
+    /// The text of a founding topology: epoch 1, without keyspaces.
     package static func text(of topology: Topology) -> String {
         var text = """
             # Founding topology of a Starling cluster: give the same file to every node.
@@ -68,7 +66,7 @@ package enum TopologyFile {
 
     /// Reads a text.
     ///
-    /// - Parameter file: its name, for errors.
+    /// `file`: its name, for errors.
     /// - Throws: every finding of the text at once, or that its digest does not match.
     package static func parse(
         text: String,
@@ -94,7 +92,10 @@ package enum TopologyFile {
                 return member(&section, id: NodeID(number), datacenters: datacenters)
             } ?? []
         if members.count > Limits.members {
-            section.report("members", "lists \(members.count), a cluster can have \(Limits.members)")
+            section.report(
+                "members",
+                "lists \(members.count), a cluster can have \(Limits.members)"
+            )
         }
         var voters: [NodeID] = []
         for name in voterNames {

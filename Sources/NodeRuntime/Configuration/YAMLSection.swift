@@ -45,7 +45,7 @@ package struct YAMLSection {
 
     /// The root mapping of a text.
     ///
-    /// - Parameter file: its name, for errors.
+    /// `file`: its name, for errors.
     /// - Throws: a `ConfigurationError` when it is not YAML or no mapping.
     package init(text: String, file: String) throws(ConfigurationError) {
         let root: Node?
@@ -55,7 +55,10 @@ package struct YAMLSection {
             throw ConfigurationError(file: file, findings: [Self.finding(of: error)])
         }
         guard let root, case .mapping(let mapping) = root else {
-            throw ConfigurationError(file: file, message: "must be a YAML mapping of keys to values")
+            throw ConfigurationError(
+                file: file,
+                message: "must be a YAML mapping of keys to values"
+            )
         }
         self.init(mapping, path: "")
     }

@@ -33,7 +33,7 @@ package final class LogOutput: Sendable {
 
     /// A logger of this output.
     ///
-    /// - Parameter minimumLevel: a level of its own; nil follows the output's.
+    /// `minimumLevel`: a level of its own; nil follows the output's.
     package func logger(_ label: String, minimumLevel: Logger.Level? = nil) -> Logger {
         Logger(label: label) {
             var handler = LineLogHandler(label: $0, output: self)

@@ -19,6 +19,7 @@ struct Assembly: Sendable {
     let disks: DiskThreads
     let maintenance: MaintenanceThread
     let statePool: NIOThreadPool
+    let memory: ConnectionMemory
     let logger: Logger
 
     private var topology: Topology { opened.opened.topology }
@@ -63,9 +64,12 @@ struct Assembly: Sendable {
         try await control.call { driver in
             driver.start(router, persists: makePersists(driver))
         }
+        let sync = sync
+        loop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
+            sync.markIdle()
+        }
         if case .periodic(let interval) = configuration.durability {
             let period = TimeAmount(interval)
-            let sync = sync
             loop.scheduleRepeatedTask(initialDelay: period, delay: period) { _ in
                 sync.syncPeriodically()
             }
@@ -98,7 +102,6 @@ struct Assembly: Sendable {
                     store: opened.objects,
                     sync: sync,
                     disks: disks,
-                    durability: configuration.durability,
                     lane: index
                 ),
                 security: security,
@@ -124,6 +127,8 @@ struct Assembly: Sendable {
         )
         let store = opened.objects
         let maintenance = maintenance
+        let memory = memory
+        let statePool = statePool
         let driver = ControlDriver(
             ControlDriver.Environment(
                 loop: loop,
@@ -131,7 +136,10 @@ struct Assembly: Sendable {
                 security: security,
                 notices: NoticeLogger(logger: logger),
                 logger: logger,
-                load: { store.load },
+                load: {
+                    memory.look(statePool)
+                    return store.load
+                },
                 look: { maintenance.look() }
             ),
             plane: plane

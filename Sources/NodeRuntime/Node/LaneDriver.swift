@@ -108,7 +108,7 @@ final class LaneDriver {
 
     /// Passes a peer's whole frames to the lane.
     ///
-    /// - Parameter connection: the inbound one; nil for this lane's own link.
+    /// `connection`: the inbound one; nil for this lane's own link.
     func receivePeer(
         _ accumulator: inout FrameAccumulator,
         from node: NodeID,
@@ -129,7 +129,8 @@ final class LaneDriver {
     }
 
     /// Passes a peer's whole frames on to the control plane.
-    func receiveUrgent(_ accumulator: inout FrameAccumulator, from node: NodeID) throws(CodingError) {
+    func receiveUrgent(_ accumulator: inout FrameAccumulator, from node: NodeID) throws(CodingError)
+    {
         guard let frames = try accumulator.takeFrames(), !isBlocked(node) else { return }
         router?.control.execute { $0.receive(frames, from: node) }
     }
@@ -208,10 +209,7 @@ final class LaneDriver {
             state.effects.jobs.removeAll(keepingCapacity: true)
             state.effects.payload.bytes.removeAll(keepingCapacity: true)
             deliverResults(at: now)
-            if let staged {
-                storage.stage(staged, state: &state)
-                deliverResults(at: now)
-            }
+            if let staged { storage.stage(staged) }
             let jobs = state.deferred
             state.deferred.removeAll(keepingCapacity: true)
             for job in jobs { storage.run(job, results: &state.results) }
@@ -343,8 +341,11 @@ final class LaneDriver {
     }
 
     /// An accepted connection ended without a goodbye.
-    func connectionBroke(_ port: InboundConnection.Port, _ address: SocketAddress?, _ error: any Error)
-    {
+    func connectionBroke(
+        _ port: InboundConnection.Port,
+        _ address: SocketAddress?,
+        _ error: any Error
+    ) {
         logger.debug(
             "connection broke",
             metadata: [
@@ -424,7 +425,10 @@ extension LaneDriver: PeerLinkOwner {
     }
 
     func linkClosed(_ link: PeerLink, wasOpen: Bool, isRefused: Bool, reason: String) {
-        logger.debug("request link closed", metadata: ["peer": "\(link.name)", "reason": "\(reason)"])
+        logger.debug(
+            "request link closed",
+            metadata: ["peer": "\(link.name)", "reason": "\(reason)"]
+        )
         guard wasOpen else { return }
         state.linkDown(link.node, at: SystemClock.now)
         endTurn()

@@ -26,6 +26,7 @@ struct RunningNode: Sendable {
         var disks: DiskThreads
         var maintenance: MaintenanceThread
         var statePool: NIOThreadPool
+        var memory: ConnectionMemory
         var laneGroup: MultiThreadedEventLoopGroup
         var controlGroup: MultiThreadedEventLoopGroup
         var router: LaneRouter
@@ -53,11 +54,17 @@ struct RunningNode: Sendable {
             )
         }
         let store = opened.objects
-        let sync = SyncThread(store: store, lanes: configuration.lanes, logger: logger)
+        let sync = SyncThread(
+            store: store,
+            durability: configuration.durability,
+            lanes: configuration.lanes,
+            logger: logger
+        )
         let disks = DiskThreads(store: store)
         let maintenance = MaintenanceThread(store: store, logger: logger)
         let statePool = NIOThreadPool(numberOfThreads: 1)
         statePool.start()
+        let memory = ConnectionMemory()
         let laneGroup = MultiThreadedEventLoopGroup(numberOfThreads: configuration.lanes)
         let controlGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
 
@@ -71,9 +78,13 @@ struct RunningNode: Sendable {
             disks: disks,
             maintenance: maintenance,
             statePool: statePool,
+            memory: memory,
             logger: logger
         )
-        let router = try await assembly.makeDrivers(laneGroup: laneGroup, controlGroup: controlGroup)
+        let router = try await assembly.makeDrivers(
+            laneGroup: laneGroup,
+            controlGroup: controlGroup
+        )
         var parts = Parts(
             store: store,
             states: opened.states,
@@ -82,6 +93,7 @@ struct RunningNode: Sendable {
             disks: disks,
             maintenance: maintenance,
             statePool: statePool,
+            memory: memory,
             laneGroup: laneGroup,
             controlGroup: controlGroup,
             router: router,
@@ -89,7 +101,7 @@ struct RunningNode: Sendable {
             logger: logger
         )
         do {
-            try await listen(configuration, member, &parts)
+            try await listen(configuration, member, opened.opened.clockBound, &parts)
         } catch {
             try? await stop(parts, within: .zero)
             throw error
@@ -107,10 +119,13 @@ struct RunningNode: Sendable {
     private static func listen(
         _ configuration: ServerConfiguration,
         _ member: Member,
+        _ clockBound: HybridTimestamp,
         _ parts: inout Parts
     ) async throws(NodeError) {
         let refusals = RefusalLog(logger: parts.logger)
+        let memory = parts.memory
         for port in [InboundConnection.Port.peer, .client] {
+            if port == .client { await waitForClock(clockBound, logger: parts.logger) }
             let environment = Listener.Environment(
                 security: parts.security,
                 lanes: parts.router.lanes,
@@ -118,7 +133,8 @@ struct RunningNode: Sendable {
                     maximumStrangers: configuration.maximumUnauthenticatedConnections,
                     maximumAccepted: port == .peer
                         ? configuration.maximumPeerConnections
-                        : configuration.maximumClientConnections
+                        : configuration.maximumClientConnections,
+                    memory: memory
                 ),
                 refusals: refusals,
                 settings: InboundConnection.Settings(
@@ -139,6 +155,25 @@ struct RunningNode: Sendable {
                 )
             )
         }
+    }
+
+    /// Waits until this node's stamps, which begin at the bound that its last life left on disk,
+    /// lie no further ahead of its clock than the other nodes accept.
+    private static func waitForClock(_ bound: HybridTimestamp, logger: Logger) async {
+        let margin = HybridClock.maximumOffset - .milliseconds(100)
+        let ahead =
+            Int64(clamping: bound.wall.milliseconds)
+            - Int64(clamping: SystemClock.wallTime.milliseconds) - margin.wholeMilliseconds
+        guard ahead > 0 else { return }
+        let wait = min(Duration.milliseconds(ahead), HybridClock.reserve)
+        if wait < .milliseconds(ahead) {
+            logger.warning(
+                "the clock went back since this node ran last: writes that it coordinates fail",
+                metadata: ["ahead_ms": "\(ahead)"]
+            )
+        }
+        // Cancellation only shortens the wait.
+        try? await Task.sleep(for: wait)
     }
 
     static func security(
@@ -194,9 +229,8 @@ struct RunningNode: Sendable {
 
     // MARK: Stop
 
-    /// Lets open requests end, then closes everything and syncs what was acknowledged.
-    ///
-    /// - Parameter timeout: how long open requests may take.
+    /// Lets open requests end, for `timeout` at most, then closes everything and syncs what was
+    /// acknowledged.
     func stop(within timeout: Duration) async throws {
         try await Self.stop(parts, within: timeout)
     }
@@ -226,8 +260,8 @@ struct RunningNode: Sendable {
     }
 
     private static func isQuiet(_ parts: Parts) async throws -> Bool {
-        for lane in parts.router.lanes {
-            if try await !lane.call({ $0.isQuiet }) { return false }
+        for lane in parts.router.lanes where try await !lane.call({ $0.isQuiet }) {
+            return false
         }
         return true
     }

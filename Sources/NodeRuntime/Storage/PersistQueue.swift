@@ -25,7 +25,7 @@ final class PersistQueue {
 
     /// A queue that saves to these stores.
     ///
-    /// - Parameter persisted: hears each ticket, in order, on the loop.
+    /// `persisted`: hears each ticket, in order, on the loop.
     init(
         states: NodeStateStore,
         store: ReplicaStore,

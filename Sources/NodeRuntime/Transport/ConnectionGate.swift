@@ -1,4 +1,4 @@
-import NIOCore
+package import NIOCore
 import Synchronization
 
 /// Bounds the connections of one port, over all its event loops.
@@ -6,9 +6,9 @@ import Synchronization
 /// A connection is a stranger until its hello is accepted. Of too many strangers the oldest is
 /// closed, so that sockets that say nothing cannot keep others out; of too many accepted
 /// connections the newest is refused.
-final class ConnectionGate: Sendable {
+package final class ConnectionGate: Sendable {
     /// One connection's place.
-    struct Ticket: Hashable, Sendable {
+    package struct Ticket: Hashable, Sendable {
         fileprivate let number: UInt64
     }
 
@@ -22,25 +22,27 @@ final class ConnectionGate: Sendable {
 
     private let maximumStrangers: Int
     private let maximumAccepted: Int
+    private let memory: ConnectionMemory
     private let state = Mutex(State())
 
     /// A gate with these bounds.
-    init(maximumStrangers: Int, maximumAccepted: Int) {
+    package init(maximumStrangers: Int, maximumAccepted: Int, memory: ConnectionMemory) {
+        self.memory = memory
         self.maximumStrangers = maximumStrangers
         self.maximumAccepted = maximumAccepted
     }
 
     /// Connections that are through the hello.
-    var acceptedCount: Int { state.withLock(\.accepted) }
+    package var acceptedCount: Int { state.withLock(\.accepted) }
 
     /// Connections that are not.
-    var strangerCount: Int { state.withLock(\.strangers.count) }
+    package var strangerCount: Int { state.withLock(\.strangers.count) }
 
     /// Lets a stranger in.
     ///
     /// - Returns: its place, and the oldest stranger when there are too many: the caller closes
     ///   it.
-    func enter(_ channel: any Channel) -> (Ticket, evicted: (any Channel)?) {
+    package func enter(_ channel: any Channel) -> (Ticket, evicted: (any Channel)?) {
         state.withLock { state in
             let number = state.next
             state.next += 1
@@ -63,7 +65,7 @@ final class ConnectionGate: Sendable {
     }
 
     /// Counts a stranger as accepted; false when there is no room, or it was evicted already.
-    func accept(_ ticket: Ticket) -> Bool {
+    package func accept(_ ticket: Ticket) -> Bool {
         state.withLock { state in
             guard state.accepted < maximumAccepted,
                 state.strangers.removeValue(forKey: ticket.number) != nil
@@ -75,8 +77,9 @@ final class ConnectionGate: Sendable {
 
     /// Notes that a connection is gone.
     ///
-    /// - Parameter wasAccepted: whether `accept` had let it in.
-    func leave(_ ticket: Ticket, wasAccepted: Bool) {
+    /// `wasAccepted`: whether `accept` had let it in.
+    package func leave(_ ticket: Ticket, wasAccepted: Bool) {
+        memory.noteEnd()
         state.withLock { state in
             if wasAccepted {
                 state.accepted -= 1

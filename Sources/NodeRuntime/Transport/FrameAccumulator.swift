@@ -10,8 +10,6 @@ package struct FrameAccumulator {
     package var limit: Int
     private var buffer = ByteBuffer()
 
-
-
     /// Accepts the hello only, until `limit` is raised.
     package init(limit: Int = Frame.maximumHelloBodySize) {
         self.limit = limit
@@ -47,8 +45,9 @@ package struct FrameAccumulator {
         do {
             let bytes = buffer.readableBytesSpan
             cutting: while true {
-                guard case .frame(let header, let range) =
-                    try Frame.cut(bytes, at: offset, limit: limit)
+                guard
+                    case .frame(let header, let range) =
+                        try Frame.cut(bytes, at: offset, limit: limit)
                 else { break }
                 offset = range.end
                 frames += 1

@@ -19,8 +19,9 @@ final class InboundConnection: ChannelDuplexHandler {
     struct Settings: Sendable {
         /// From the connection's start to the end of the hello.
         var handshakeTimeout: Duration
-        /// Requests of one client under way, from which on no more are read: 1,024. More lets
-        /// one client take more of the lane's table.
+        /// Requests of one client under way, from which on no more are read: 1,024.
+        ///
+        /// More lets one client take more of the lane's table.
         var maximumRequestsInFlight = 1024
         /// Bytes that wait to be sent to one other side, beyond which it is cut: 64 MiB.
         var maximumPendingBytes = 64 << 20
@@ -117,6 +118,10 @@ final class InboundConnection: ChannelDuplexHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         switch stage {
+        case .handshake where error as? TLSError == .closedDuringHandshake:
+            // Probes of load balancers and clients that changed their mind do that.
+            driver.connectionBroke(port, context.channel.remoteAddress, error)
+            close()
         case .handshake, .hello:
             refuse("\(error)")
         case .client, .peer, .urgentPeer:
@@ -269,13 +274,15 @@ final class InboundConnection: ChannelDuplexHandler {
 
     /// Sends whole frames.
     ///
-    /// - Parameter frames: how many; each answers one request of a client.
+    /// `frames`: how many; each answers one request of a client.
     func send(_ bytes: ByteBuffer, frames: Int) {
         guard let context else { return }
         if case .closed = stage { return }
         requestsInFlight = max(0, requestsInFlight - frames)
         context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
-        guard context.channel.isWritable || context.channel.pendingBytes <= settings.maximumPendingBytes
+        guard
+            context.channel.isWritable
+                || context.channel.pendingBytes <= settings.maximumPendingBytes
         else {
             refuse("it takes its answers too slowly")
             return

@@ -34,7 +34,9 @@ final class PeerLink {
         var connectTimeout: Duration = .seconds(5)
         /// The first pause after a failed attempt: 100 ms; doubled each time.
         var firstPause: Duration = .milliseconds(100)
-        /// The longest pause: 2 s. More makes a returned peer wait longer.
+        /// The longest pause: 2 s.
+        ///
+        /// More makes a returned peer wait longer.
         var longestPause: Duration = .seconds(2)
         /// Bytes that wait to be sent, beyond which the link is cut: 64 MiB.
         var maximumPendingBytes = 64 << 20

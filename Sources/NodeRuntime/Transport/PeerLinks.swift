@@ -4,7 +4,9 @@ import Partitioning
 import PeerProtocol
 import Replication
 
-/// A driver's links of one class, one to each other member. Confined to the driver's loop.
+/// A driver's links of one class, one to each other member.
+///
+/// Confined to the driver's loop.
 struct PeerLinks {
     private let peerClass: PeerClass
     private let loop: any EventLoop

@@ -27,6 +27,18 @@ final class Log: Sendable {
         var outstanding: [UInt64: Int] = [:]
         /// Bytes of the segments that recovery would read, by number, ascending.
         var segmentSizes: [(number: UInt64, size: Int)] = []
+
+        /// Goes on in a new segment, unless the current one holds nothing yet.
+        mutating func beginSegment() {
+            guard end.offset > UInt64(LogFormat.segmentHeaderSize) else { return }
+            let previousEnd = end.offset
+            end = LogPosition(
+                segment: end.segment + 1,
+                offset: UInt64(LogFormat.segmentHeaderSize)
+            )
+            chunks.append(Chunk(segment: end.segment, previousEnd: previousEnd, bytes: []))
+            segmentSizes.append((end.segment, LogFormat.segmentHeaderSize))
+        }
     }
 
     private struct Writer {
@@ -105,17 +117,10 @@ final class Log: Sendable {
             if buffer.isClosed { throw .closed }
             let size = LogFormat.batchHeaderSize + payload.count
             let isFull = Int(buffer.end.offset) + size > options.segmentSize
-            if isFull, buffer.end.offset > UInt64(LogFormat.segmentHeaderSize) {
-                let previousEnd = buffer.end.offset
-                buffer.end = LogPosition(
-                    segment: buffer.end.segment + 1,
-                    offset: UInt64(LogFormat.segmentHeaderSize)
-                )
-                buffer.chunks.append(
-                    Chunk(segment: buffer.end.segment, previousEnd: previousEnd, bytes: [])
-                )
-                buffer.segmentSizes.append((buffer.end.segment, LogFormat.segmentHeaderSize))
-            } else if buffer.chunks.isEmpty {
+            if isFull {
+                buffer.beginSegment()
+            }
+            if buffer.chunks.isEmpty {
                 buffer.chunks.append(
                     Chunk(segment: buffer.end.segment, previousEnd: 0, bytes: [])
                 )
@@ -142,6 +147,12 @@ final class Log: Sendable {
             if count > 0 { buffer.outstanding[buffer.end.segment, default: 0] += 1 }
             return buffer.end
         }
+    }
+
+    /// Goes on in a new segment, so that what came before can be removed as a whole.
+    func beginSegment() throws(StorageError) {
+        buffer.withLock { $0.beginSegment() }
+        _ = try write(syncing: true)
     }
 
     /// Notes that a batch reached the memtables.

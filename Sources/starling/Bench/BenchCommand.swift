@@ -18,12 +18,12 @@ struct BenchCommand: AsyncParsableCommand {
 struct BenchWriteCommand: ClusterCommand {
     static let configuration = CommandConfiguration(
         commandName: "write",
-        abstract: "Write random values, as many at a time as --in-flight says.",
+        abstract: "Write random values, --connections times --in-flight at a time.",
         discussion: """
             EXAMPLES:
               starling bench write --duration 30s
               starling bench write --operations 100000 --value-size 1024 -c QUORUM -o json
-              starling bench write --in-flight 1 --hdr write.hdr
+              starling bench write --connections 1 --in-flight 1 --hdr write.hdr
             """
     )
 
@@ -61,7 +61,7 @@ struct BenchWriteCommand: ClusterCommand {
 struct BenchReadCommand: ClusterCommand {
     static let configuration = CommandConfiguration(
         commandName: "read",
-        abstract: "Read the keys that 'bench write' wrote, as many at a time as --in-flight says.",
+        abstract: "Read the keys that 'bench write' wrote, --connections times --in-flight at a time.",
         discussion: """
             EXAMPLES:
               starling bench read --duration 30s

@@ -20,11 +20,11 @@ struct BenchOptions: ParsableArguments {
     @Option(help: "How many operations to do.")
     var operations: Int?
 
-    @Option(help: "Connections to each node.")
-    var connections = 2
+    @Option(help: "Connections, spread over the nodes.")
+    var connections = 16
 
-    @Option(help: "Operations at one time.")
-    var inFlight = 64
+    @Option(help: "Operations at one time for each connection.")
+    var inFlight = 4
 
     @Option(help: "How often which key is asked for: uniform, or zipf:S with S ≠ 1.")
     var distribution = KeyDistribution.uniform
@@ -34,11 +34,11 @@ struct BenchOptions: ParsableArguments {
 
     func validate() throws {
         guard keys >= 1 else { throw ValidationError("--keys must be at least 1.") }
-        guard (1...64).contains(connections) else {
-            throw ValidationError("--connections goes from 1 to 64.")
+        guard (1...1024).contains(connections) else {
+            throw ValidationError("--connections goes from 1 to 1024.")
         }
-        guard (1...65_536).contains(inFlight) else {
-            throw ValidationError("--in-flight goes from 1 to 65536.")
+        guard (1...1024).contains(inFlight) else {
+            throw ValidationError("--in-flight goes from 1 to 1024.")
         }
         if let operations, operations < 1 {
             throw ValidationError("--operations must be at least 1.")
@@ -50,8 +50,10 @@ struct BenchOptions: ParsableArguments {
 
     /// Makes room for the operations at one time.
     func adjust(_ configuration: inout ClientConfiguration) {
-        configuration.connectionsPerNode = connections
-        configuration.maximumRequestsPerConnection = max(512, inFlight)
+        let nodes = max(1, configuration.nodes.count)
+        configuration.connectionsPerNode = (connections + nodes - 1) / nodes
+        // Routing by token loads connections unevenly.
+        configuration.maximumRequestsPerConnection = max(512, 4 * inFlight)
     }
 
     /// The key of a number.
@@ -73,7 +75,7 @@ struct BenchOptions: ParsableArguments {
         let end = start + duration.duration
         var total = BenchTally()
         await withTaskGroup(of: BenchTally.self) { group in
-            let workers = min(inFlight, operations ?? .max)
+            let workers = min(connections * inFlight, operations ?? .max)
             for worker in 0..<workers {
                 let share = operations.map { $0 / workers + (worker < $0 % workers ? 1 : 0) }
                 group.addTask {

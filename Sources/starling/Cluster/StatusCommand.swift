@@ -78,14 +78,14 @@ struct StatusReport {
 
     private func printTable(_ output: OutputOptions) {
         var table = TablePrinter([
-            "NODE", "DC", "RACK", "STATE", "PHI#", "LOAD#", "OWNS#", "VNODES#", "HINTS TO#",
+            "NODE", "DC", "RACK", "STATE", "PHI#", "LOAD#", "OWNS#", "VNODES#",
             "UPTIME#", "VERSION",
         ])
         for node in status.nodes {
             table.row([
                 node.name, node.datacenter, node.rack, node.state.rawValue,
                 Figures.fixed(node.phi, 1), Figures.size(node.loadInBytes),
-                Figures.share(shares[node.name] ?? 0), String(node.virtualNodes), "0",
+                Figures.share(shares[node.name] ?? 0), String(node.virtualNodes),
                 node.state == .down ? "-" : DurationText.approximate(node.uptime),
                 node.softwareVersion.isEmpty ? "-" : node.softwareVersion,
             ])
@@ -102,7 +102,7 @@ struct StatusReport {
                 return output.colored(cell, Self.color(of: status.nodes[row].state))
             }
         )
-        if isPlain { Console.note(sentence) } else { Console.print("\n" + sentence) }
+        Console.print(isPlain ? sentence : "\n" + sentence)
     }
 
     private static func color(of state: NodeStatus.State) -> TextColor {
@@ -155,8 +155,6 @@ struct StatusReport {
             ("load_bytes", .integer(Int(clamping: node.loadInBytes))),
             ("ownership", .number(Figures.rounded(shares[node.name] ?? 0, 4))),
             ("vnodes", .integer(node.virtualNodes)),
-            ("hints_to", .integer(0)),
-            ("hints_from", .integer(0)),
             ("uptime_s", .integer(Int(node.uptime.components.seconds))),
             ("version", .string(node.softwareVersion)),
             ("silence_ms", .integer(Int(node.silence.wholeMilliseconds))),

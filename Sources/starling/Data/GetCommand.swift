@@ -64,7 +64,13 @@ struct GetCommand: ClusterCommand {
             Console.print(json(result).text)
         case .plain, .table:
             for value in result.values { Console.write(value.bytes + [UInt8(ascii: "\n")]) }
-            if output.format == .table, Console.isErrorTerminal { note(result) }
+            if output.format == .table, Console.isErrorTerminal {
+                note(result)
+            } else if result.repaired > 0 {
+                Console.note(
+                    "note: \(result.repaired) of the replicas lacked this value and have it now."
+                )
+            }
             TraceText.note(result.trace)
         }
     }

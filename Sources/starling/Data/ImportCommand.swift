@@ -54,23 +54,30 @@ struct ImportCommand: ClusterCommand {
         let pace = rate.map { Duration.seconds(1) / $0 }
         let start = ContinuousClock.now
         var number = 0
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            var inFlight = 0
+        try await withThrowingTaskGroup(of: [UInt8].self) { group in
+            var inFlight: Set<[UInt8]> = []
             while keepGoing || !tally.hasFailed, let line = try await lines.next() {
+                // It may have failed while the line was waited for.
+                guard keepGoing || !tally.hasFailed else { break }
                 number += 1
                 guard let record = record(line, number, tally) else { continue }
                 if let pace {
                     try await Task.sleep(until: start + pace * (number - 1), clock: .continuous)
                 }
-                if inFlight == Self.maximumInFlight {
-                    try await group.next()
-                    inFlight -= 1
+                // Two writes of one key at one time could end in either order.
+                while inFlight.count == Self.maximumInFlight || inFlight.contains(record.key),
+                    let key = try await group.next()
+                {
+                    inFlight.remove(key)
                 }
                 let position = number
-                group.addTask { await write(record, at: position, with: client, tally) }
-                inFlight += 1
+                group.addTask {
+                    await write(record, at: position, with: client, tally)
+                    return record.key
+                }
+                inFlight.insert(record.key)
             }
-            try await group.waitForAll()
+            for try await _ in group {}
         }
         progress.finish()
         try tally.conclude(elapsed: progress.elapsed, stopped: !keepGoing)

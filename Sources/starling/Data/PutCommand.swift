@@ -197,7 +197,6 @@ enum WriteReport {
             ("coordinator", .string(result.coordinator)),
             ("acknowledged", .integer(result.acknowledged)),
             ("required", .integer(result.required)),
-            ("hinted", .array([])),
             ("shadowed", .string(result.shadowed.rawValue)),
         ]
         if let winner = result.winner { members.append(("winner", .string(winner.description))) }

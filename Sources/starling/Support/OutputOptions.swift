@@ -13,6 +13,24 @@ enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
     case plain
 }
 
+extension OutputFormat {
+    /// Whether JSON is asked for, also where the arguments are not understood.
+    static func isJSONWanted(_ arguments: [String], _ environment: [String: String]) -> Bool {
+        var format = environment[EnvironmentOptions.variable("output")]
+        for (index, argument) in arguments.enumerated() {
+            if argument == "--" { break }
+            if argument == "-o" || argument == "--output" {
+                if index + 1 < arguments.count { format = arguments[index + 1] }
+            } else if argument.hasPrefix("--output=") {
+                format = String(argument.dropFirst("--output=".count))
+            } else if argument.hasPrefix("-o"), !argument.hasPrefix("--") {
+                format = String(argument.dropFirst(2))
+            }
+        }
+        return format == OutputFormat.json.rawValue || format == OutputFormat.jsonl.rawValue
+    }
+}
+
 /// When text is coloured.
 enum ColorChoice: String, ExpressibleByArgument, CaseIterable {
     /// On a terminal, unless `NO_COLOR` is set.

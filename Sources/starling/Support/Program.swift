@@ -29,7 +29,7 @@ enum Program {
             }
             return 0
         } catch {
-            return report(error, path, isJSON: wantsJSON(arguments, environment))
+            return report(error, path, isJSON: OutputFormat.isJSONWanted(arguments, environment))
         }
     }
 
@@ -72,21 +72,5 @@ enum Program {
             TraceText.note(error.trace)
         }
         return error.exit.rawValue
-    }
-
-    /// Whether JSON is asked for, also where the arguments are not understood.
-    static func wantsJSON(_ arguments: [String], _ environment: [String: String]) -> Bool {
-        var format = environment[EnvironmentOptions.variable("output")]
-        for (index, argument) in arguments.enumerated() {
-            if argument == "--" { break }
-            if argument == "-o" || argument == "--output" {
-                if index + 1 < arguments.count { format = arguments[index + 1] }
-            } else if argument.hasPrefix("--output=") {
-                format = String(argument.dropFirst("--output=".count))
-            } else if argument.hasPrefix("-o"), !argument.hasPrefix("--") {
-                format = String(argument.dropFirst(2))
-            }
-        }
-        return format == OutputFormat.json.rawValue || format == OutputFormat.jsonl.rawValue
     }
 }

@@ -66,23 +66,39 @@ struct DevCluster {
         return process
     }
 
+    /// The process that was started for a node here and has not ended, whether or not it holds the
+    /// lock yet.
+    private func startedProcess(of node: DevPlan.Node) -> pid_t? {
+        guard
+            let text = try? String(contentsOfFile: directory.processFile(node), encoding: .utf8),
+            let process = pid_t(text.trimmingCharacters(in: .whitespacesAndNewlines)),
+            DevProcess.exists(process),
+            DevProcess.arguments(of: process).contains(directory.configuration(node))
+        else { return nil }
+        return process
+    }
+
     /// Asks nodes to end, lets them finish what they have begun, and waits until they are gone.
     ///
     /// - Returns: the nodes that had to be killed because they did not end.
     func stop(_ nodes: [DevPlan.Node]) async throws -> [DevPlan.Node] {
-        for node in nodes {
-            guard let process = process(of: node) else { continue }
+        let starting = nodes.compactMap(startedProcess)
+        for process in Set(nodes.compactMap(process) + starting) {
             _ = Glibc.kill(process, SIGTERM)
             // A paused process hears nothing else.
             _ = Glibc.kill(process, SIGCONT)
         }
         let deadline = ContinuousClock.now + Self.patience
         while ContinuousClock.now < deadline {
-            if nodes.allSatisfy({ process(of: $0) == nil }) { break }
+            let areGone = !starting.contains(where: DevProcess.exists)
+            if areGone, nodes.allSatisfy({ process(of: $0) == nil }) { break }
             try await Task.sleep(for: Self.interval)
         }
         let stubborn = nodes.filter { process(of: $0) != nil }
         for node in stubborn { try await kill(node) }
+        for process in starting where DevProcess.exists(process) {
+            _ = Glibc.kill(process, SIGKILL)
+        }
         for node in nodes {
             try? FileManager.default.removeItem(atPath: directory.processFile(node))
         }
@@ -112,11 +128,12 @@ struct DevCluster {
         _ = Glibc.kill(try runningProcess(of: node), SIGCONT)
     }
 
-    /// The last lines of a node's log, in one line.
-    func logTail(of node: DevPlan.Node, lines: Int = 3) -> String {
+    /// Why a node ended, as the end of its log says it, in one line.
+    func lastWords(of node: DevPlan.Node) -> String {
         let text = (try? String(contentsOfFile: directory.log(node), encoding: .utf8)) ?? ""
-        return text.split(separator: "\n").suffix(lines)
-            .map { $0.trimmingCharacters(in: .whitespaces) }
+        let lines = text.split(separator: "\n")
+        let error = lines.lastIndex { $0.hasPrefix("error: ") } ?? max(0, lines.count - 1)
+        return lines[error...].map { $0.trimmingCharacters(in: .whitespaces) }
             .joined(separator: " ")
     }
 }

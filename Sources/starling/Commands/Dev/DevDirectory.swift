@@ -108,7 +108,7 @@ struct DevDirectory {
     func refuseForeign() throws(CommandError) {
         guard try plan() == nil,
             let names = try? FileManager.default.contentsOfDirectory(atPath: path),
-            let name = names.sorted().first
+            let name = names.sorted().first(where: { $0 != DevLock.name })
         else { return }
         throw notMine(because: "\(path)/\(name)")
     }

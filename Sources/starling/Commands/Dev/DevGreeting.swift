@@ -64,11 +64,16 @@ struct DevGreeting {
         }
     }
 
-    /// A path from the working directory where that is shorter to read.
+    /// The program's folder: from the working directory, and by the shorter name that builds give
+    /// it, where that is the same folder.
     private var programFolder: String {
-        let folder = URL(filePath: DevProcess.executable()).deletingLastPathComponent().path
+        var folder = URL(filePath: DevProcess.executable()).deletingLastPathComponent()
+        let short = folder.deletingLastPathComponent().deletingLastPathComponent()
+            .appending(path: folder.lastPathComponent)
+        if short.resolvingSymlinksInPath().path == folder.path { folder = short }
         let here = FileManager.default.currentDirectoryPath
-        return folder.hasPrefix(here + "/") ? "$PWD" + folder.dropFirst(here.count) : folder
+        return folder.path.hasPrefix(here + "/")
+            ? "$PWD" + folder.path.dropFirst(here.count) : folder.path
     }
 
     private var isElsewhere: Bool {

@@ -6,8 +6,10 @@ import StarlingClient
 struct DevObserver {
     /// How long a cluster has to come to what is waited for.
     static let patience = Duration.seconds(30)
-    /// How long a node is left alone between two looks at it.
-    private static let interval = Duration.milliseconds(25)
+    /// How long a node is left alone between two looks at it, at first and later on.
+    private static let intervals = (
+        first: Duration.milliseconds(25), later: Duration.milliseconds(100)
+    )
 
     /// The cluster.
     let cluster: DevCluster
@@ -105,10 +107,11 @@ struct DevObserver {
         _ objection: @Sendable (StarlingClient, DevPlan.Node) async throws -> String?
     ) async throws -> String? {
         var last: String? = "\(observer.name) does not answer"
+        var rounds = 0
         while ContinuousClock.now < deadline {
             if let ended = processes.first(where: { !DevProcess.exists($0.process) }) {
                 throw CommandError.dev(
-                    "\(ended.node.name) ended at its start: \(cluster.logTail(of: ended.node))",
+                    "\(ended.node.name) ended at its start: \(cluster.lastWords(of: ended.node))",
                     advice: "`starling dev logs \(ended.node.name)` shows all of its log."
                 )
             }
@@ -123,7 +126,8 @@ struct DevObserver {
             } catch let error as StarlingError {
                 last = "\(observer.name) does not answer (\(error.message))"
             }
-            try await Task.sleep(for: Self.interval)
+            rounds += 1
+            try await Task.sleep(for: rounds < 80 ? Self.intervals.first : Self.intervals.later)
         }
         return last
     }

@@ -47,6 +47,11 @@ struct DevProcess {
         return text[end...].dropFirst(2).first != "Z"
     }
 
+    /// The command line of a process; empty when there is none.
+    static func arguments(of process: pid_t) -> [String] {
+        (contents(of: "/proc/\(process)/cmdline") ?? "").split(separator: "\0").map(String.init)
+    }
+
     /// Starts this program again, in a session of its own, with its output in a file.
     static func start(_ arguments: [String], log: String) throws(CommandError) -> pid_t {
         let program = executable()

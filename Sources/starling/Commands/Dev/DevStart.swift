@@ -23,10 +23,15 @@ struct DevStart {
     /// What was asked for.
     let wishes: Wishes
 
+    /// Refuses a directory that holds something else, before anything in it is touched.
+    func refuseForeign() throws(CommandError) {
+        if wishes.isReset { try directory.refuseForeign() }
+        _ = try directory.plan()
+    }
+
     /// The cluster, with its files made, before anything is started.
     func prepare() async throws -> DevCluster {
         if wishes.isReset {
-            try directory.refuseForeign()
             if let plan = try directory.plan() {
                 let cluster = DevCluster(directory: directory, plan: plan)
                 for node in plan.nodes { try await cluster.kill(node) }

@@ -59,6 +59,20 @@ struct DevUp: AsyncParsableCommand {
                 isReset: reset
             )
         )
+        let cluster = try await bringUp(start, interrupts)
+        let elapsed = ContinuousClock.now - started
+        Console.write(
+            DevGreeting(cluster: cluster, elapsed: elapsed, isDetached: detach).text
+        )
+        if detach { return }
+        try await stay(with: cluster, until: interrupts)
+    }
+
+    /// Makes and starts what is missing, while no other `starling dev` does.
+    private func bringUp(_ start: DevStart, _ interrupts: Interrupts) async throws -> DevCluster {
+        try start.refuseForeign()
+        let lock = try await DevLock(in: start.directory)
+        defer { lock.release() }
         let cluster = try await start.prepare()
         let alreadyRunning = cluster.running
         let mine = cluster.plan.nodes.filter { !alreadyRunning.contains($0) }
@@ -69,12 +83,7 @@ struct DevUp: AsyncParsableCommand {
             _ = try await cluster.stop(mine)
             throw error
         }
-        let elapsed = ContinuousClock.now - started
-        Console.write(
-            DevGreeting(cluster: cluster, elapsed: elapsed, isDetached: detach).text
-        )
-        if detach { return }
-        try await stay(with: cluster, until: interrupts)
+        return cluster
     }
 
     /// Waits for Ctrl-C or SIGTERM, then stops all nodes; ends early when none runs any more.

@@ -1,7 +1,7 @@
 import Foundation
 
 /// The `starling` program that was built together with these tests.
-enum Program {
+enum BuiltProgram {
     /// What a run of the program left.
     struct Outcome: CustomStringConvertible {
         /// The arguments it was given.

@@ -1,0 +1,111 @@
+import ByteCoding
+import ClusterPrimitives
+import Testing
+
+private func hex(_ bytes: [UInt8]) -> String {
+    let digits = Array("0123456789abcdef")
+    return String(bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
+}
+
+@Suite struct `SHA-256` {
+    @Test(arguments: [
+        ("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+        ("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+        (
+            "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+            "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"
+        ),
+        (
+            "abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmnhijklmno"
+                + "ijklmnopjklmnopqklmnopqrlmnopqrsmnopqrstnopqrstu",
+            "cf5b16a778af8380036ce59e7b0492370b249b11e8f07a51afac45037afee9d1"
+        ),
+    ])
+    func `has the digests of FIPS 180-4`(_ text: String, _ digest: String) {
+        #expect(hex(SHA256.digest(Array(text.utf8))) == digest)
+    }
+
+    @Test func `of a million letters is as published`() {
+        var digest = SHA256()
+        for _ in 0..<1000 { digest.update([UInt8](repeating: 97, count: 1000)) }
+        let expected = "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"
+        #expect(hex(digest.finish()) == expected)
+    }
+
+    @Test func `does not depend on how its input is cut`() {
+        var random = SeededRandom(seed: 4)
+        for size in 0..<150 {
+            let bytes = random.bytes(size)
+            var digest = SHA256()
+            var rest = bytes[...]
+            while !rest.isEmpty {
+                let count = min(rest.count, random.number(in: 1...70))
+                digest.update(Array(rest.prefix(count)))
+                rest = rest.dropFirst(count)
+            }
+            #expect(digest.finish() == SHA256.digest(bytes))
+        }
+    }
+}
+
+@Suite struct `HMAC-SHA-256` {
+    /// RFC 4231, test cases 1, 2, 3, 6 and 7.
+    private static let vectors: [(key: [UInt8], message: [UInt8], code: String)] = [
+        (
+            [UInt8](repeating: 0x0b, count: 20), Array("Hi There".utf8),
+            "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"
+        ),
+        (
+            Array("Jefe".utf8), Array("what do ya want for nothing?".utf8),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+        ),
+        (
+            [UInt8](repeating: 0xaa, count: 20), [UInt8](repeating: 0xdd, count: 50),
+            "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"
+        ),
+        (
+            [UInt8](repeating: 0xaa, count: 131),
+            Array("Test Using Larger Than Block-Size Key - Hash Key First".utf8),
+            "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"
+        ),
+        (
+            [UInt8](repeating: 0xaa, count: 131),
+            Array(
+                ("This is a test using a larger than block-size key and a larger than "
+                    + "block-size data. The key needs to be hashed before being used by the "
+                    + "HMAC algorithm.").utf8
+            ),
+            "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2"
+        ),
+    ]
+
+    @Test func `has the codes of RFC 4231`() {
+        for (key, message, code) in Self.vectors {
+            let authenticator = MessageAuthenticator(key: key)
+            #expect(hex(authenticator.code(message, count: 32)) == code)
+            #expect(hex(authenticator.code(message)) == String(code.prefix(32)))
+        }
+    }
+
+    @Test func `accepts its own code and no other`() {
+        let authenticator = MessageAuthenticator(key: [1, 2, 3])
+        let message: [UInt8] = [4, 5]
+        for count in 16...32 {
+            let code = authenticator.code(message, count: count)
+            #expect(authenticator.verify(code, of: message))
+            #expect(!authenticator.verify(code, of: [4]))
+            for bit in 0..<(count * 8) {
+                var forged = code
+                forged[bit / 8] ^= 1 << UInt8(bit % 8)
+                #expect(!authenticator.verify(forged, of: message))
+            }
+        }
+    }
+
+    @Test func `refuses codes that are too short or too long`() {
+        let authenticator = MessageAuthenticator(key: [1])
+        let code = authenticator.code([], count: 32)
+        for count in 0..<16 { #expect(!authenticator.verify(Array(code.prefix(count)), of: [])) }
+        #expect(!authenticator.verify(code + [0], of: []))
+    }
+}

@@ -1,0 +1,104 @@
+import ByteCoding
+import Causality
+import ClusterPrimitives
+import Testing
+
+@Suite struct `Causal context` {
+    private static let secret = [UInt8](repeating: 1, count: 32)
+    private static let context = CausalContext(
+        version: Version(
+            timestamp: HybridTimestamp(rawValue: 77),
+            node: NodeID(3),
+            lane: 1
+        )
+    )
+
+    private static func authority(
+        cluster: [UInt8] = [1, 2],
+        _ secrets: [UInt8]...
+    ) -> ContextAuthority {
+        ContextAuthority(cluster: cluster, secrets: secrets)
+    }
+
+    private static func token(
+        _ authority: ContextAuthority,
+        keyspace: UInt32 = 1,
+        key: String = "a"
+    ) -> [UInt8] {
+        var writer = ByteWriter()
+        authority.encode(
+            context,
+            keyspace: KeyspaceNumber(keyspace),
+            key: Array(key.utf8),
+            into: &writer
+        )
+        return writer.bytes
+    }
+
+    private static func read(
+        _ token: [UInt8],
+        by authority: ContextAuthority,
+        keyspace: UInt32 = 1,
+        key: String = "a"
+    ) -> CausalContext? {
+        authority.decode(
+            ByteRange(offset: 0, count: token.count),
+            of: token.span.bytes,
+            keyspace: KeyspaceNumber(keyspace),
+            key: Array(key.utf8)
+        )
+    }
+
+    @Test func `comes back from its token, also from the middle of other bytes`() {
+        let authority = Self.authority(Self.secret)
+        let token = Self.token(authority)
+        #expect(token.count == CausalContext.size)
+        #expect(Self.read(token, by: authority) == Self.context)
+        let padded = [9, 9, 9] + token + [9]
+        let found = authority.decode(
+            ByteRange(offset: 3, count: token.count),
+            of: padded.span.bytes,
+            keyspace: KeyspaceNumber(1),
+            key: Array("a".utf8)
+        )
+        #expect(found == Self.context)
+    }
+
+    @Test func `with any bit flipped, cut or lengthened is refused`() {
+        let authority = Self.authority(Self.secret)
+        let token = Self.token(authority)
+        for bit in 0..<(token.count * 8) {
+            var forged = token
+            forged[bit / 8] ^= 1 << UInt8(bit % 8)
+            #expect(Self.read(forged, by: authority) == nil, "bit \(bit)")
+        }
+        for count in token.indices {
+            #expect(Self.read(Array(token.prefix(count)), by: authority) == nil)
+        }
+        #expect(Self.read(token + [0], by: authority) == nil)
+    }
+
+    @Test func `of another key, keyspace, cluster or secret is refused`() {
+        let authority = Self.authority(Self.secret)
+        let token = Self.token(authority)
+        #expect(Self.read(token, by: authority, key: "b") == nil)
+        #expect(Self.read(token, by: authority, key: "") == nil)
+        #expect(Self.read(token, by: authority, keyspace: 2) == nil)
+        #expect(Self.read(token, by: Self.authority(cluster: [1, 3], Self.secret)) == nil)
+        let other = [UInt8](repeating: 2, count: 32)
+        #expect(Self.read(token, by: Self.authority(other)) == nil)
+    }
+
+    @Test func `of the old secret is accepted while rotating, and new ones are of the new`() {
+        let new = [UInt8](repeating: 2, count: 32)
+        let before = Self.authority(Self.secret)
+        let rotating = Self.authority(new, Self.secret)
+        let after = Self.authority(new)
+        let old = Self.token(before)
+        #expect(Self.read(old, by: rotating) == Self.context)
+        #expect(Self.read(old, by: after) == nil)
+        let fresh = Self.token(rotating)
+        #expect(Self.read(fresh, by: after) == Self.context)
+        #expect(Self.read(fresh, by: before) == nil)
+    }
+}
