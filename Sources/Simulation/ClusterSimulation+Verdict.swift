@@ -110,6 +110,7 @@ extension ClusterSimulation {
                 violate("\(node.name) still waits for its disk")
             }
         }
+        verifySchema()
         guard let placement = nodes[0].process?.control.view.placement(of: keyspace) else {
             violate("the keyspace is gone")
             return

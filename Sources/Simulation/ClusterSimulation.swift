@@ -22,6 +22,7 @@ package final class ClusterSimulation {
     var connections: [Connection] = []
     var nextConnection = 0
     var history: History
+    var schemaRequests: [SchemaRequest] = []
     var violations: [String] = []
     var faultCount = 0
     var repairCount = 0
@@ -107,6 +108,7 @@ package final class ClusterSimulation {
             startClients(keyspace)
             isActive = true
             scheduleFault()
+            scheduleSchemaChange()
             run(for: options.duration)
             isActive = false
             recover()
