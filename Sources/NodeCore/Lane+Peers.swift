@@ -68,11 +68,7 @@ extension Lane {
             {
                 return
             }
-            let origin = JobOrigin(
-                route: .connection,
-                target: connection.rawValue,
-                correlation: header.correlation
-            )
+            let origin = origin(on: connection, header.correlation)
             switch kind {
             case .write:
                 let write = try PeerWrite(decoding: body, of: bytes)

@@ -55,7 +55,11 @@ extension Lane {
         }
         let id = reads.insert(
             OpenRead(
-                core: ReadCoordination(plan: plan, rule: rule),
+                core: ReadCoordination(
+                    plan: plan,
+                    rule: rule,
+                    repairs: deviation != .noReadRepair
+                ),
                 sink: sink,
                 keyspace: get.keyspace,
                 level: level,

@@ -39,7 +39,8 @@ extension Lane {
             placement.ring.replicas(for: Token(ofKey: bytes, write.key)),
             view: view
         )
-        guard let rule = rule(level, plan, keyspace, sink, into: &effects) else { return }
+        guard var rule = rule(level, plan, keyspace, sink, into: &effects) else { return }
+        if deviation == .oneAcknowledgementLess { rule = rule.weakened() }
         let deadline = deadline(write.timeout, remaining, now)
         if forward(
             kind,

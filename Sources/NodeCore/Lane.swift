@@ -34,6 +34,12 @@ package struct Lane: ~Copyable {
     var readCount = 0
     var speculationCount = 0
 
+    /// By connection number: how often it was given back, so that the result of a job outlives
+    /// its connection without reaching the next one of that number.
+    private var connectionGenerations: [UInt8] = []
+    /// A bug planted to prove the simulation's checkers; nil everywhere else.
+    package var deviation: CoordinationDeviation?
+
     /// The tables' kinds, as the ids carry them.
     enum Kind {
         static let write = 0
@@ -109,6 +115,10 @@ package struct Lane: ~Copyable {
         into effects: inout Effects
     ) {
         effects.connections.discard(Int(connection.rawValue))
+        while connectionGenerations.count <= Int(connection.rawValue) {
+            connectionGenerations.append(0)
+        }
+        connectionGenerations[Int(connection.rawValue)] &+= 1
         parked.removeAll {
             switch $0.source {
             case .client(let source, _), .peer(_, let source): source == connection
@@ -290,6 +300,21 @@ package struct Lane: ~Copyable {
         }
     }
 
+    private func generation(ofConnection number: Int) -> UInt8 {
+        number < connectionGenerations.count ? connectionGenerations[number] : 0
+    }
+
+    /// The origin of a job that came on an inbound connection: its number below 2²⁴, and how
+    /// often that number was given back.
+    func origin(on connection: ConnectionID, _ correlation: UInt64) -> JobOrigin {
+        let generation = UInt32(generation(ofConnection: Int(connection.rawValue)))
+        return JobOrigin(
+            route: .connection,
+            target: generation << 24 | connection.rawValue & 0xFF_FFFF,
+            correlation: correlation
+        )
+    }
+
     /// Appends a frame for the one who asked for a job.
     func send(
         to origin: JobOrigin,
@@ -302,13 +327,15 @@ package struct Lane: ~Copyable {
             send(kind, to: node, origin.correlation, into: &effects, body)
             return
         }
+        let number = Int(origin.target & 0xFF_FFFF)
+        guard origin.target >> 24 == UInt32(generation(ofConnection: number)) else { return }
         let header = Frame.Header(
             kind: kind.rawValue,
             correlation: origin.correlation,
             epoch: view.topology.epoch,
             timestamp: clock.latest.rawValue
         )
-        effects.connections.write(to: Int(origin.target)) { writer in
+        effects.connections.write(to: number) { writer in
             let frame = writer.beginFrame(header)
             body(&writer)
             writer.endFrame(frame)

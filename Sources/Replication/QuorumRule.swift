@@ -47,6 +47,15 @@ package struct QuorumRule: Sendable {
         return true
     }
 
+    /// The rule with one answer less in each clause that asks for more than one: a planted bug.
+    package func weakened() -> QuorumRule {
+        var weaker = self
+        for index in 0..<count where storage[index].required > 1 {
+            weaker.storage[index].required -= 1
+        }
+        return weaker
+    }
+
     /// How many answers it needs in all.
     package var required: Int {
         var sum = 0

@@ -39,6 +39,7 @@ package struct ReadCoordination: Sendable {
     package private(set) var responded = ReplicaBits()
     /// Those that failed or do not know.
     package private(set) var failed = ReplicaBits()
+    private let repairs: Bool
     private var digests = InlineArray<16, UInt64>(repeating: 0)
     /// Records at hand; usually one.
     package private(set) var records: [ReplicaRecord] = []
@@ -51,9 +52,12 @@ package struct ReadCoordination: Sendable {
     private var winner: Int?
 
     /// A read that nobody was asked for yet.
-    package init(plan: ReplicaPlan, rule: QuorumRule) {
+    ///
+    /// With `repairs` false it has the planted bug `CoordinationDeviation.noReadRepair`.
+    package init(plan: ReplicaPlan, rule: QuorumRule, repairs: Bool = true) {
         self.plan = plan
         self.rule = rule
+        self.repairs = repairs
     }
 
     /// What is to be done now.
@@ -200,7 +204,7 @@ package struct ReadCoordination: Sendable {
             }
         }
         phase = .repairing
-        guard !behind.isEmpty else { return .answer }
+        guard repairs, !behind.isEmpty else { return .answer }
         repaired = behind
         return .repair(behind)
     }

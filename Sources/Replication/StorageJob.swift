@@ -8,7 +8,7 @@ package struct JobOrigin: Equatable, Sendable {
     package enum Route: UInt8, Sendable {
         /// To an open request of the lane itself; `correlation` is its id.
         case request
-        /// In a frame on the inbound connection `target`.
+        /// In a frame on the inbound connection that the lane encoded in `target`.
         case connection
         /// In a frame on this node's own link to node `target`: the origin of a relayed write.
         case link

@@ -14,7 +14,7 @@ struct Starling: AsyncParsableCommand {
             ConfigCommand.self,
             PutCommand.self, GetCommand.self, DeleteCommand.self, ScanCommand.self,
             ImportCommand.self, ExportCommand.self, KeyspaceCommand.self,
-            StatusCommand.self, RingCommand.self, BenchCommand.self,
+            StatusCommand.self, RingCommand.self, BenchCommand.self, SimulateCommand.self,
         ]
     )
 }

@@ -1,0 +1,127 @@
+import ClusterPrimitives
+
+/// The faults: drawn one after another, each with its own end.
+extension ClusterSimulation {
+    /// Enters the next fault.
+    func scheduleFault() {
+        guard !scenario.faults.isEmpty else { return }
+        let pause = faultRandom.number(in: 1...(2 * scenario.faultPeriod))
+        agenda.after(UInt64(pause) * 1_000_000) { [unowned self] in
+            guard isActive else { return }
+            injectFault()
+            scheduleFault()
+        }
+    }
+
+    private func injectFault() {
+        let kinds = FaultKinds.named.map(\.kind).filter { scenario.faults.contains($0) }
+        let kind = faultRandom.pick(kinds)
+        faultCount += 1
+        trace.add(.fault, at: agenda.now, place: 0, number: UInt64(kind.rawValue))
+        switch kind {
+        case .crash: crashSome()
+        case .restart: restartOne()
+        case .partition: partition()
+        case .oneWay: cutOneWay()
+        case .slow: slowDown()
+        case .reset: resetSome()
+        default: shiftClock()
+        }
+    }
+
+    private func after(milliseconds: Int, _ action: @escaping () -> Void) {
+        agenda.after(UInt64(milliseconds) * 1_000_000, action)
+    }
+
+    private func crashSome() {
+        var victims = nodes
+        faultRandom.shuffle(&victims)
+        let count: Int
+        switch faultRandom.below(10) {
+        case ..<6: count = 1
+        case ..<8: count = 1 + faultRandom.below(nodes.count)
+        default: count = nodes.count
+        }
+        let isSilent = faultRandom.chance(1, in: 3)
+        for node in victims.prefix(count) {
+            crash(node, isSilent: isSilent)
+            let time = faultRandom.number(in: 100...(faultRandom.chance(1, in: 3) ? 15_000 : 2000))
+            after(milliseconds: time) { [unowned self] in start(node) }
+        }
+    }
+
+    private func restartOne() {
+        let node = faultRandom.pick(nodes)
+        stop(node)
+        after(milliseconds: faultRandom.number(in: 50...1500)) { [unowned self] in start(node) }
+    }
+
+    private func partition() {
+        var isInside = nodes.map { _ in false }
+        switch faultRandom.below(3) {
+        case 0:
+            isInside[faultRandom.below(nodes.count)] = true
+        case 1 where scenario.nodes.count > 1:
+            for node in nodes { isInside[node.index] = node.datacenter == 0 }
+        default:
+            for node in nodes { isInside[node.index] = faultRandom.chance(1, in: 2) }
+        }
+        var pairs: [(Int, Int)] = []
+        for from in nodes.indices {
+            for to in nodes.indices where isInside[from] != isInside[to] {
+                pairs.append((from, to))
+            }
+        }
+        log("partition: \(nodes.filter { isInside[$0.index] }.map(\.name)) from the others")
+        cut(pairs)
+    }
+
+    private func cutOneWay() {
+        let from = faultRandom.below(nodes.count)
+        let all = faultRandom.chance(1, in: 2)
+        let to = faultRandom.below(nodes.count)
+        let isReversed = faultRandom.chance(1, in: 2)
+        let pairs = nodes.indices.filter { $0 != from && (all || $0 == to) }
+            .map { isReversed ? ($0, from) : (from, $0) }
+        log("one-way cut: \(pairs.map { "\(nodes[$0.0].name)→\(nodes[$0.1].name)" })")
+        cut(pairs)
+    }
+
+    private func cut(_ pairs: [(Int, Int)]) {
+        for (from, to) in pairs { links.cut(from: from, to: to) }
+        let limit = faultRandom.chance(1, in: 3) ? 20_000 : 3000
+        after(milliseconds: faultRandom.number(in: 100...limit)) { [unowned self] in
+            log("cuts mended")
+            for (from, to) in pairs { links.mend(from: from, to: to) }
+            releaseHeld()
+        }
+    }
+
+    private func slowDown() {
+        let node = faultRandom.pick(nodes)
+        let time = faultRandom.number(in: 500...8000)
+        if faultRandom.chance(1, in: 2) {
+            let extra = faultRandom.number(in: 10...400) * 1000
+            log("links of \(node.name) take \(extra / 1000) ms more")
+            links.slowness[node.index] += extra
+            after(milliseconds: time) { [unowned self] in links.slowness[node.index] -= extra }
+        } else {
+            log("disk of \(node.name) is slow")
+            node.diskSlowness = faultRandom.number(in: 10...100)
+            after(milliseconds: time) { node.diskSlowness = 1 }
+        }
+    }
+
+    private func resetSome() {
+        let count = 1 + faultRandom.below(5)
+        for _ in 0..<count where !connections.isEmpty {
+            reset(faultRandom.pick(connections))
+        }
+    }
+
+    private func shiftClock() {
+        let node = faultRandom.pick(nodes)
+        node.clockOffset = faultRandom.number(in: -200...200)
+        log("clock of \(node.name) is off by \(node.clockOffset) ms")
+    }
+}

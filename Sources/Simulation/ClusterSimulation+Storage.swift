@@ -1,0 +1,184 @@
+import ClusterPrimitives
+import FileSystems
+import NodeCore
+import ObjectStorage
+import Partitioning
+import Replication
+import StorageEngine
+
+/// The nodes' disks: jobs of lanes, group commit, upkeep, and what control planes keep.
+extension ClusterSimulation {
+    private func diskTime(_ time: (least: Int, mean: Int), of node: SimulatedNode) -> UInt64 {
+        Self.draw(time, &diskRandom) * UInt64(node.diskSlowness)
+    }
+
+    /// Hands a turn's jobs to the store; what it can answer at once goes back into the lane.
+    func submitJobs(_ node: SimulatedNode, _ process: NodeProcess, _ lane: LaneProcess) {
+        while !lane.effects.jobs.isEmpty {
+            let jobs = lane.effects.jobs
+            let payload = lane.effects.payload.bytes
+            lane.effects.jobs.removeAll()
+            lane.effects.payload.bytes.removeAll(keepingCapacity: true)
+            var results: [StorageResult] = []
+            var deferred: [ReplicaStore.DeferredJob] = []
+            let staged = process.store.submit(
+                jobs: jobs,
+                payload: payload,
+                results: &results,
+                deferred: &deferred
+            )
+            if let staged {
+                if options.mutant == .answerBeforeSync {
+                    process.store.finish(
+                        staged,
+                        isDurable: true,
+                        results: &results,
+                        deferred: &deferred
+                    )
+                } else {
+                    process.unsynced.append((lane.number, staged))
+                }
+                syncSoon(node, process)
+            }
+            complete(results, node, lane)
+            postpone(deferred, node, lane.number)
+        }
+    }
+
+    private func complete(_ results: [StorageResult], _ node: SimulatedNode, _ lane: LaneProcess) {
+        let now = instant(of: node)
+        for result in results { lane.lane.completed(result, at: now, into: &lane.effects) }
+    }
+
+    private func postpone(
+        _ jobs: [ReplicaStore.DeferredJob],
+        _ node: SimulatedNode,
+        _ number: Int
+    ) {
+        let life = node.life
+        for job in jobs {
+            agenda.after(diskTime(scenario.diskTime, of: node)) { [unowned self] in
+                guard node.life == life, let process = node.process else { return }
+                trace.add(.deferred, at: agenda.now, place: node.index, number: UInt64(number))
+                let result = process.store.run(job)
+                turn(node, number) { complete([result], node, $0) }
+            }
+        }
+    }
+
+    /// Begins a sync, unless one is under way: then what waits shares the next one.
+    private func syncSoon(_ node: SimulatedNode, _ process: NodeProcess) {
+        guard !process.isSyncing else { return }
+        process.isSyncing = true
+        let life = node.life
+        let batch = process.unsynced
+        process.unsynced = []
+        agenda.after(diskTime(scenario.syncTime, of: node)) { [unowned self] in
+            guard node.life == life else { return }
+            synced(batch, node, process)
+        }
+    }
+
+    private func synced(
+        _ batch: [(lane: Int, writes: ReplicaStore.StagedWrites)],
+        _ node: SimulatedNode,
+        _ process: NodeProcess
+    ) {
+        trace.add(.synced, at: agenda.now, place: node.index, number: UInt64(batch.count))
+        var isDurable = true
+        do {
+            try process.store.sync()
+        } catch {
+            isDurable = false
+            violate("\(node.name) cannot sync a healthy disk: \(error)")
+        }
+        process.isSyncing = false
+        for (number, writes) in batch {
+            var results: [StorageResult] = []
+            var deferred: [ReplicaStore.DeferredJob] = []
+            process.store.finish(
+                writes,
+                isDurable: isDurable,
+                results: &results,
+                deferred: &deferred
+            )
+            turn(node, number) { complete(results, node, $0) }
+            postpone(deferred, node, number)
+        }
+        if !process.unsynced.isEmpty { syncSoon(node, process) }
+        maintain(node, process)
+    }
+
+    /// Does the upkeep that is due, a piece at a time.
+    func maintain(_ node: SimulatedNode, _ process: NodeProcess) {
+        guard !process.isMaintaining, let job = process.store.nextMaintenance() else { return }
+        perform(job, node, process)
+    }
+
+    /// Flushes now and then though nothing calls for it, so that there are tables to read.
+    func flushSometimes(_ node: SimulatedNode, _ life: Int) {
+        let time = diskRandom.number(in: 1...(2 * scenario.flushPeriod))
+        agenda.after(UInt64(time) * 1_000_000) { [unowned self] in
+            guard node.life == life, let process = node.process else { return }
+            let keyspaces = process.control.view.topology.keyspaces
+            if let keyspace = keyspaces.first, !process.isMaintaining {
+                perform(.flush(keyspace.number.rawValue), node, process)
+            }
+            flushSometimes(node, life)
+        }
+    }
+
+    private func perform(_ job: MaintenanceJob, _ node: SimulatedNode, _ process: NodeProcess) {
+        process.isMaintaining = true
+        let life = node.life
+        agenda.after(diskTime(scenario.diskTime, of: node) * 4) { [unowned self] in
+            guard node.life == life else { return }
+            trace.add(.maintained, at: agenda.now, place: node.index, number: 0)
+            do {
+                try process.store.perform(job)
+            } catch {
+                violate("\(node.name) cannot do its upkeep: \(error)")
+            }
+            process.isMaintaining = false
+            maintain(node, process)
+        }
+    }
+
+    /// Makes the next thing durable that the control plane asked for.
+    func persistNext(_ node: SimulatedNode, _ process: NodeProcess) {
+        guard !process.isPersisting, !process.persists.isEmpty else { return }
+        process.isPersisting = true
+        let life = node.life
+        agenda.after(diskTime(scenario.syncTime, of: node)) { [unowned self] in
+            guard node.life == life else { return }
+            let persist = process.persists.removeFirst()
+            trace.add(.persisted, at: agenda.now, place: node.index, number: persist.ticket)
+            keep(persist.content, node, process)
+            process.isPersisting = false
+            let now = instant(of: node)
+            controlTurn(node) {
+                $0.control.persisted(persist.ticket, at: now, into: &$0.controlEffects)
+            }
+        }
+    }
+
+    private func keep(
+        _ content: ControlEffects.Persist.Content,
+        _ node: SimulatedNode,
+        _ process: NodeProcess
+    ) {
+        do {
+            switch content {
+            case .clockBound(let bound):
+                try process.state.save(.clockBound(bound))
+            case .acceptor(let bytes):
+                try process.state.save(.acceptor(bytes))
+            case .topology(let bytes):
+                try process.state.save(.topology(bytes))
+                try process.store.adopt(try Topology(decoding: bytes))
+            }
+        } catch {
+            violate("\(node.name) cannot keep \(content): \(error)")
+        }
+    }
+}

@@ -1,0 +1,55 @@
+/// The kinds of faults that a simulation may inject.
+package struct FaultKinds: OptionSet, Sendable, CustomStringConvertible {
+    /// One bit a kind.
+    package let rawValue: UInt8
+
+    /// The set of these bits.
+    package init(rawValue: UInt8) {
+        self.rawValue = rawValue
+    }
+
+    /// Nodes lose their memory, and of their disks what was not synced; they start again later.
+    package static let crash = FaultKinds(rawValue: 1)
+    /// Nodes are stopped in order, with everything synced, and start again at once.
+    package static let restart = FaultKinds(rawValue: 2)
+    /// Groups of nodes cannot reach each other.
+    package static let partition = FaultKinds(rawValue: 4)
+    /// Frames pass from one node to another, but not back.
+    package static let oneWay = FaultKinds(rawValue: 8)
+    /// The links of a node, or its disk, take much longer.
+    package static let slow = FaultKinds(rawValue: 16)
+    /// Connections break, in the middle of frames too.
+    package static let reset = FaultKinds(rawValue: 32)
+    /// Wall clocks jump by up to 200 ms.
+    package static let clock = FaultKinds(rawValue: 64)
+    /// All of them.
+    package static let all = FaultKinds(rawValue: 127)
+
+    /// The kinds with their names, in the order in which help lists them.
+    package static let named: [(name: String, kind: FaultKinds)] = [
+        ("crash", .crash), ("restart", .restart), ("partition", .partition),
+        ("oneway", .oneWay), ("slow", .slow), ("reset", .reset), ("clock", .clock),
+    ]
+
+    /// Reads `all`, `none`, or names between commas; nil when one of them is unknown.
+    package init?(_ text: String) {
+        switch text {
+        case "all": self = .all
+        case "none": self = []
+        default:
+            var kinds: FaultKinds = []
+            for name in text.split(separator: ",", omittingEmptySubsequences: false) {
+                guard let entry = Self.named.first(where: { $0.name == name }) else { return nil }
+                kinds.insert(entry.kind)
+            }
+            self = kinds
+        }
+    }
+
+    /// As `init(_:)` reads it.
+    package var description: String {
+        if self == .all { return "all" }
+        if isEmpty { return "none" }
+        return Self.named.filter { contains($0.kind) }.map(\.name).joined(separator: ",")
+    }
+}

@@ -1,0 +1,96 @@
+import Causality
+import ClusterPrimitives
+import FileSystems
+import NodeCore
+import ObjectStorage
+import Replication
+
+/// A machine: its disk and its clock, and the process that runs on it now and then.
+final class SimulatedNode {
+    let index: Int
+    let id: NodeID
+    let name: String
+    let datacenter: Int
+    var disk: InMemoryFileSystem
+    /// How far its wall clock is ahead, in milliseconds.
+    var clockOffset: Int
+    /// How often its process has ended; what was meant for an earlier life is dropped.
+    var life = 0
+    /// Nil while it is down.
+    var process: NodeProcess?
+    /// Whether it does not even refuse connections: it has lost its power.
+    var isSilent = false
+    /// By how much its disk is slower than usual.
+    var diskSlowness = 1
+
+    init(index: Int, id: NodeID, name: String, datacenter: Int, clockOffset: Int) {
+        self.index = index
+        self.id = id
+        self.name = name
+        self.datacenter = datacenter
+        self.clockOffset = clockOffset
+        disk = InMemoryFileSystem()
+    }
+}
+
+/// A node's process: the same values as in the real runtime, and what carries their effects out.
+final class NodeProcess {
+    let identity: NodeIdentity
+    var control: ControlPlane
+    var controlEffects = ControlEffects()
+    var lanes: [LaneProcess] = []
+    let store: ReplicaStore
+    let state: NodeStateStore
+    /// By node number: the control plane's own links.
+    var urgentLinks: [Connection?]
+    /// Writes in the log that wait for the next sync, with the lane that asked.
+    var unsynced: [(lane: Int, writes: ReplicaStore.StagedWrites)] = []
+    var isSyncing = false
+    var isMaintaining = false
+    var persists: [ControlEffects.Persist] = []
+    var isPersisting = false
+    /// Whether clients are let in.
+    var isAdmitting = false
+
+    init(
+        identity: NodeIdentity,
+        control: consuming ControlPlane,
+        store: ReplicaStore,
+        state: NodeStateStore,
+        nodeCount: Int
+    ) {
+        self.identity = identity
+        self.control = control
+        self.store = store
+        self.state = state
+        urgentLinks = Array(repeating: nil, count: nodeCount)
+    }
+}
+
+/// A lane and its connections.
+final class LaneProcess {
+    let number: Int
+    var lane: Lane
+    var effects = Effects()
+    /// By node number: this lane's own links.
+    var links: [Connection?]
+    /// By connection number: those that others opened.
+    var inbound: [Connection?] = []
+    var isTickScheduled = false
+
+    init(number: Int, lane: consuming Lane, nodeCount: Int) {
+        self.number = number
+        self.lane = lane
+        links = Array(repeating: nil, count: nodeCount)
+    }
+
+    /// Gives a connection the lowest number that is free.
+    func admit(_ connection: Connection) -> ConnectionID {
+        let free = inbound.firstIndex { $0 == nil } ?? inbound.count
+        if free == inbound.count { inbound.append(nil) }
+        inbound[free] = connection
+        let identifier = ConnectionID(UInt32(free))
+        connection.identifier = identifier
+        return identifier
+    }
+}

@@ -1,0 +1,32 @@
+/// What is simulated; together with the code, its seed decides every byte of the run.
+package struct SimulationOptions: Sendable {
+    /// Decides everything that is not named here.
+    package var seed: UInt64
+    /// How long clients work and faults happen, in simulated time; 60 s.
+    ///
+    /// Start, recovery and the final checks come on top.
+    package var duration: Duration = .seconds(60)
+    /// The faults that a seed may draw from.
+    package var faults: FaultKinds = .all
+    /// The number of nodes, 1 to 16; nil lets the seed draw 3 to 9.
+    package var nodeCount: Int?
+    /// A bug to be planted, to prove that the checkers see it.
+    package var mutant: Mutant?
+    /// Takes a line about each event of interest; nil says nothing.
+    package var log: (@Sendable (String) -> Void)?
+
+    /// The defaults for a seed.
+    package init(seed: UInt64) {
+        self.seed = seed
+    }
+}
+
+/// A bug planted on purpose: the instrument that proves that the checkers see such bugs.
+package enum Mutant: String, CaseIterable, Sendable {
+    /// A replica acknowledges a write before it is synced.
+    case answerBeforeSync = "answer-before-sync"
+    /// A write is answered with one acknowledgement less than its level asks for.
+    case oneAcknowledgementLess = "w-minus-one"
+    /// A read answers without repairing the replicas it found behind.
+    case noReadRepair = "no-read-repair"
+}

@@ -1,0 +1,72 @@
+import ClusterPrimitives
+import Simulation
+import Testing
+
+private func report(
+    _ seed: UInt64,
+    seconds: Int,
+    mutant: Mutant? = nil,
+    adjust: (inout SimulationOptions) -> Void = { _ in }
+) -> SimulationReport {
+    var options = SimulationOptions(seed: seed)
+    options.duration = .seconds(seconds)
+    options.mutant = mutant
+    adjust(&options)
+    return ClusterSimulation.run(options)
+}
+
+@Suite struct `Simulation` {
+    @Test(arguments: [1, 2, 3, 4, 5] as [UInt64])
+    func `a cluster under faults keeps its promises`(seed: UInt64) {
+        let report = report(seed, seconds: 10)
+        #expect(report.violations.isEmpty, "seed \(seed): \(report.scenario)")
+        #expect(report.operations.done > 0, "seed \(seed): \(report.scenario)")
+    }
+
+    @Test func `a cluster without faults answers every request`() {
+        let report = report(7, seconds: 5) { $0.faults = [] }
+        #expect(report.violations.isEmpty)
+        #expect(report.faults == 0)
+    }
+
+    @Test func `a seed does the same twice, and another seed something else`() {
+        let first = report(11, seconds: 5)
+        #expect(report(11, seconds: 5) == first)
+        #expect(report(12, seconds: 5).traceHash != first.traceHash)
+    }
+
+    @Test func `the number of nodes can be given`() {
+        let report = report(1, seconds: 1) { $0.nodeCount = 1 }
+        #expect(report.violations.isEmpty)
+        #expect(report.scenario.hasPrefix("1 nodes"))
+    }
+
+    @Test(arguments: Mutant.allCases)
+    func `a planted bug is found within a hundred seeds`(mutant: Mutant) {
+        let finder = (1...100 as ClosedRange<UInt64>).first { seed in
+            !report(seed, seconds: 10, mutant: mutant) {
+                // More crashes in less time; the checkers stay as they are.
+                $0.faults = [.crash, .partition]
+                $0.nodeCount = 3
+            }.violations.isEmpty
+        }
+        #expect(finder != nil, "nobody noticed \(mutant)")
+    }
+}
+
+@Suite struct `Seeds that failed once` {
+    /// A replica's answer reached the next connection that was given the number of its own.
+    @Test func `the result of a job does not reach a later connection`() {
+        #expect(report(26, seconds: 40).violations == [])
+    }
+}
+
+@Suite struct `Fault kinds` {
+    @Test func `read what they print, and refuse unknown names`() {
+        #expect(FaultKinds("all") == .all)
+        #expect(FaultKinds("none") == FaultKinds([]))
+        #expect(FaultKinds("crash,oneway")?.description == "crash,oneway")
+        #expect(FaultKinds("crash,quake") == nil)
+        #expect(FaultKinds("") == nil)
+    }
+}
