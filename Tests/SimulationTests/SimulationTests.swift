@@ -57,7 +57,7 @@ private func report(
 @Suite struct `Seeds that failed once` {
     /// A replica's answer reached the next connection that was given the number of its own.
     @Test func `the result of a job does not reach a later connection`() {
-        #expect(report(26, seconds: 40).violations == [])
+        #expect(report(37, seconds: 40).violations == [])
     }
 }
 
