@@ -43,10 +43,21 @@ extension ClusterSimulation {
         default: count = nodes.count
         }
         let isSilent = faultRandom.chance(1, in: 3)
-        for node in victims.prefix(count) {
-            crash(node, isSilent: isSilent)
-            let time = faultRandom.number(in: 100...(faultRandom.chance(1, in: 3) ? 15_000 : 2000))
-            after(milliseconds: time) { [unowned self] in start(node) }
+        let chosen = Array(victims.prefix(count))
+        // Disks that are slow when the power fails have the most to lose.
+        let notice = faultRandom.chance(1, in: 2) ? faultRandom.number(in: 20...300) : 0
+        if notice > 0 {
+            for node in chosen { node.diskSlowness = faultRandom.number(in: 20...200) }
+        }
+        after(milliseconds: notice) { [unowned self] in
+            for node in chosen {
+                node.diskSlowness = 1
+                guard isActive else { continue }
+                crash(node, isSilent: isSilent)
+                let longest = faultRandom.chance(1, in: 3) ? 15_000 : 2000
+                let time = faultRandom.number(in: 100...longest)
+                after(milliseconds: time) { [unowned self] in start(node) }
+            }
         }
     }
 

@@ -4,6 +4,8 @@ import ClientProtocol
 import ClusterPrimitives
 import NodeCore
 import Partitioning
+import PeerProtocol
+import Replication
 import Testing
 
 @Suite struct `Coordinated read` {
@@ -161,6 +163,50 @@ import Testing
         #expect(cluster.node("dc1-n1")?.effects.controlRequests.count == 1)
         cluster.advance(.seconds(2))
         #expect(cluster.answer(correlation) != nil)
+    }
+
+    @Test func `a result that outlives its connection does not reach the next one of that number`()
+        throws
+    {
+        let cluster = try LaneCluster(["dc1": 3])
+        let node = try #require(cluster.node("dc1-n1"))
+        let connection = ConnectionID(9)
+        var read = ByteWriter()
+        let key = Array("a".utf8)
+        PeerRead.encode(
+            keyspace: cluster.keyspace.number,
+            contents: .record,
+            key: ByteRange(offset: 0, count: key.count),
+            of: key.span.bytes,
+            into: &read
+        )
+        let body = read.bytes
+        node.lane.receivePeer(
+            Frame.Header(kind: PeerKind.read.rawValue, correlation: 1),
+            body: ByteRange(offset: 0, count: body.count),
+            of: body.span.bytes,
+            from: cluster.id("dc1-n2"),
+            connection: connection,
+            at: cluster.now,
+            into: &node.effects
+        )
+        let job = try #require(node.effects.jobs.first)
+        node.effects.jobs = []
+        node.lane.disconnected(connection, into: &node.effects)
+        node.lane.completed(
+            .read(
+                job.origin,
+                .absent,
+                contents: .record,
+                digest: 0,
+                version: .zero,
+                record: []
+            ),
+            at: cluster.now,
+            into: &node.effects
+        )
+        let isQuiet = node.effects.connections.isEmpty
+        #expect(isQuiet)
     }
 
     @Test func `a scan returns every live key once, in token order, and repairs what it meets`()
