@@ -17,14 +17,16 @@ public struct HybridClock: Sendable {
     /// the bound more often.
     public static let reserve: Duration = .seconds(1)
 
-    /// The latest reading or absorbed timestamp.
-    public private(set) var latest: HybridTimestamp
+    /// The latest reading or absorbed timestamp of this life of the node; `zero` before the first.
+    public private(set) var latest = HybridTimestamp.zero
+    /// Readings of an earlier life lie at or below it.
+    private let floor: HybridTimestamp
     /// What is on disk: no reading goes above it.
     public private(set) var bound: HybridTimestamp
 
     /// A clock that continues from the bound found on disk, `zero` on a new node.
     public init(bound: HybridTimestamp) {
-        latest = bound
+        floor = bound
         self.bound = bound
     }
 
@@ -32,7 +34,7 @@ public struct HybridClock: Sendable {
     /// there is far enough ahead.
     public func boundToPersist(at wall: WallClockTime) -> HybridTimestamp? {
         let reserve = UInt64(Self.reserve.wholeMilliseconds)
-        let base = max(latest, HybridTimestamp(wall: wall))
+        let base = max(latest, floor, HybridTimestamp(wall: wall))
         guard base.advanced(byMilliseconds: reserve / 2) > bound else { return nil }
         return base.advanced(byMilliseconds: reserve)
     }
@@ -44,7 +46,7 @@ public struct HybridClock: Sendable {
 
     /// A new timestamp, above all that came before; nil when the bound on disk is reached.
     public mutating func now(at wall: WallClockTime) -> HybridTimestamp? {
-        let reading = max(HybridTimestamp(wall: wall), latest.next)
+        let reading = max(HybridTimestamp(wall: wall), latest.next, floor.next)
         // At the end of time the next reading is the last one again.
         guard reading <= bound, reading > latest else {
             return nil

@@ -3,7 +3,7 @@ package import ClusterPrimitives
 
 /// What one node knows of all members.
 ///
-///     status := count: uint32, nodes
+///     status := durability: uint8, count: uint32, nodes
 ///     node := id: uint16, state: uint8, phi: uint32 (hundredths), silence: uint32 ms,
 ///             load: uint64, uptime: uint32 s, version: text, incarnation: text, epoch: uint64
 package struct StatusResponse: Equatable, Sendable {
@@ -72,17 +72,37 @@ package struct StatusResponse: Equatable, Sendable {
         }
     }
 
+    /// When a write counts as durable at a node.
+    package enum Durability: UInt8, Sendable, CaseIterable {
+        // On the wire: never renumber.
+        /// Once the log is synced.
+        case group = 1
+        /// Once the system has its bytes; the log is synced each interval.
+        case periodic = 2
+
+        /// `group`.
+        package var name: String { "\(self)" }
+    }
+
+    /// When a write counts as durable at the answering node.
+    package var durability: Durability
     /// All members, by number.
     package var nodes: [Node]
 
     /// The status of these members.
-    package init(nodes: [Node]) {
+    package init(durability: Durability = .group, nodes: [Node]) {
+        self.durability = durability
         self.nodes = nodes
     }
 
     /// Reads a body.
     package init(decoding body: ByteRange, of bytes: RawSpan) throws(CodingError) {
         var reader = ByteReader(body)
+        let rawDurability = try reader.uint8(in: bytes, "durability")
+        guard let durability = Durability(rawValue: rawDurability) else {
+            throw .invalid(field: "durability", value: UInt64(rawDurability))
+        }
+        self.durability = durability
         nodes = []
         for _ in 0..<(try reader.count(in: bytes, limit: Limits.members, "nodes")) {
             let id = NodeID(try reader.uint16(in: bytes, "node"))
@@ -109,6 +129,7 @@ package struct StatusResponse: Equatable, Sendable {
 
     /// Appends the body.
     package func encode(into writer: inout ByteWriter) {
+        writer.uint8(durability.rawValue)
         writer.uint32(UInt32(nodes.count))
         for node in nodes {
             writer.uint16(node.id.rawValue)

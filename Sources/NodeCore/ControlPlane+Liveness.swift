@@ -122,6 +122,7 @@ extension ControlPlane {
     /// What this node knows of all members.
     func status(at now: Instant) -> StatusResponse {
         StatusResponse(
+            durability: settings.durability,
             nodes: view.topology.members.map { member in
                 guard let peer = peer(member.id) else {
                     return StatusResponse.Node(

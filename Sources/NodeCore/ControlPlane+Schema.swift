@@ -168,6 +168,11 @@ extension ControlPlane {
             )
             return
         }
+        let (votes, needed) = votes
+        guard votes >= needed else {
+            fail(asker, unchosen(written: .no), into: &effects)
+            return
+        }
         guard let stamp = clock.now(at: now.wall) else {
             fail(
                 asker,
@@ -360,24 +365,9 @@ extension ControlPlane {
                 )
             }
         case .lost, .unknown:
-            let voters = view.topology.voters
-            let up = voters.filter { $0 == identity.id || peer($0)?.wasUsable == true }
-            let missing = voters.filter { !up.contains($0) }.map(view.name(of:))
-            let needed = voters.count / 2 + 1
             fail(
                 change.asker,
-                FailureResponse(
-                    code: outcome == .lost ? .unavailable : .timeout,
-                    written: outcome == .lost ? .no : .unknown,
-                    required: UInt8(clamping: needed),
-                    alive: UInt8(clamping: up.count),
-                    message: "a schema change needs \(needed) of \(voters.count) voters, "
-                        + "\(up.count) answer"
-                        + (missing.isEmpty ? "" : "; down: " + missing.joined(separator: ", ")),
-                    advice: outcome == .lost
-                        ? "Nothing was changed. Reads and writes go on; start one of the voters."
-                        : "It may take effect yet. See: starling keyspace list"
-                ),
+                unchosen(written: outcome == .lost ? .no : .unknown),
                 into: &effects
             )
         }
@@ -402,6 +392,32 @@ extension ControlPlane {
                 into: &effects
             )
         }
+    }
+
+    /// How many voters seem to be up, and how many a change needs.
+    private var votes: (up: Int, needed: Int) {
+        let voters = view.topology.voters
+        let up = voters.count { $0 == identity.id || peer($0)?.wasUsable == true }
+        return (up, voters.count / 2 + 1)
+    }
+
+    /// The failure of a change that too few voters chose.
+    private func unchosen(written: FailureResponse.Written) -> FailureResponse {
+        let voters = view.topology.voters
+        let missing = voters.filter { $0 != identity.id && peer($0)?.wasUsable != true }
+            .map(view.name(of:))
+        let (up, needed) = votes
+        return FailureResponse(
+            code: written == .no ? .unavailable : .timeout,
+            written: written,
+            required: UInt8(clamping: needed),
+            alive: UInt8(clamping: up),
+            message: "a schema change needs \(needed) of \(voters.count) voters, \(up) are up"
+                + (missing.isEmpty ? "" : "; down: " + missing.joined(separator: ", ")),
+            advice: written == .no
+                ? "Nothing was changed. Reads and writes go on; start one of the voters."
+                : "It may take effect yet. See: starling keyspace list"
+        )
     }
 
     // MARK: Voting

@@ -1,3 +1,4 @@
+package import ClientProtocol
 import ClusterPrimitives
 
 /// The bounds and periods of one node.
@@ -33,8 +34,8 @@ package struct NodeSettings: Sendable {
     ///
     /// Less reacts sooner and errs more often.
     package var convictionThreshold = 8.0
-    /// How long a schema change may take; 10 s.
-    package var schemaTimeout: Duration = .seconds(10)
+    /// How long a schema change may take; 4 s, less than clients wait.
+    package var schemaTimeout: Duration = .seconds(4)
     /// Frames kept back while a newer topology is fetched; 1,024.
     ///
     /// Further ones are handled under the topology at hand.
@@ -45,6 +46,8 @@ package struct NodeSettings: Sendable {
     package var maximumParkedSize = 16 * 1024 * 1024
     /// Whether `fault` requests are obeyed; off.
     package var allowsFaultInjection = false
+    /// When a write counts as durable, for `status` to show; `group`.
+    package var durability = StatusResponse.Durability.group
     /// The software version that `status` shows.
     package var softwareVersion = "0.1.0"
 

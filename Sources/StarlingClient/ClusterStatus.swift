@@ -54,6 +54,8 @@ public struct ClusterStatus: Equatable, Sendable {
     public let epoch: UInt64
     /// Name of the node that answered.
     public let seenFrom: String
+    /// When a write counts as durable at that node: `group` or `periodic`.
+    public let durability: String
     /// All nodes, by number.
     public let nodes: [NodeStatus]
 }

@@ -39,6 +39,7 @@ extension StarlingClient {
             cluster: snapshot.topology.clusterName,
             epoch: snapshot.topology.epoch,
             seenFrom: answering,
+            durability: response.durability.name,
             nodes: response.nodes.compactMap { NodeStatus($0, in: snapshot.topology) }
         )
     }

@@ -92,7 +92,7 @@ import Testing
         let level: [UInt8] = [1, 1]
         let lists: [(String, [UInt8])] = [
             ("client fault", many),
-            ("client statusReport", many),
+            ("client statusReport", [1] + many),
             ("client value", many),
             (
                 "client createKeyspace",

@@ -37,8 +37,8 @@ extension ServerConfiguration {
         # lanes: 4
 
         # When a write counts as durable: `group` answers after the log's sync (one for all that
-        # wait), `periodic` answers at once and syncs each interval (1 to 10000 ms): a crash
-        # then loses the writes of the last interval.
+        # wait), `periodic` once the system has the bytes, with a sync each interval (1 to 10000
+        # ms): only a crash of the machine then loses the writes of the last interval.
         # durability: group
         # periodic_interval_ms: 10
 

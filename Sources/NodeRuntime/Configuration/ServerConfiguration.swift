@@ -9,7 +9,8 @@ package struct ServerConfiguration: Equatable, Sendable {
     package enum Durability: Equatable, Sendable {
         /// After the log's sync, one for all that wait.
         case group
-        /// At once; the log is synced each interval, and a crash loses the last.
+        /// Once the system has the bytes; the log is synced each interval, and a crash of the
+        /// machine loses the last.
         case periodic(Duration)
     }
 

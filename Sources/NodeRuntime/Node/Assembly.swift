@@ -1,4 +1,5 @@
 import Causality
+import ClientProtocol
 import ClusterPrimitives
 import Logging
 import NIOCore
@@ -39,6 +40,7 @@ struct Assembly: Sendable {
         var settings = NodeSettings()
         settings.maximumValueSize = configuration.maximumValueSize
         settings.allowsFaultInjection = configuration.faultInjection
+        if case .periodic = configuration.durability { settings.durability = .periodic }
         return settings
     }
 
@@ -64,9 +66,12 @@ struct Assembly: Sendable {
         try await control.call { driver in
             driver.start(router, persists: makePersists(driver))
         }
+        let sync = sync
+        loop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
+            sync.markIdle()
+        }
         if case .periodic(let interval) = configuration.durability {
             let period = TimeAmount(interval)
-            let sync = sync
             loop.scheduleRepeatedTask(initialDelay: period, delay: period) { _ in
                 sync.syncPeriodically()
             }
@@ -99,7 +104,6 @@ struct Assembly: Sendable {
                     store: opened.objects,
                     sync: sync,
                     disks: disks,
-                    durability: configuration.durability,
                     lane: index
                 ),
                 security: security,

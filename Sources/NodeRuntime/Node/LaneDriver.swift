@@ -209,10 +209,7 @@ final class LaneDriver {
             state.effects.jobs.removeAll(keepingCapacity: true)
             state.effects.payload.bytes.removeAll(keepingCapacity: true)
             deliverResults(at: now)
-            if let staged {
-                storage.stage(staged, state: &state)
-                deliverResults(at: now)
-            }
+            if let staged { storage.stage(staged) }
             let jobs = state.deferred
             state.deferred.removeAll(keepingCapacity: true)
             for job in jobs { storage.run(job, results: &state.results) }

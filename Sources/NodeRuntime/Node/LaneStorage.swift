@@ -8,7 +8,6 @@ struct LaneStorage {
     let store: ReplicaStore
     let sync: SyncThread
     let disks: DiskThreads
-    let durability: ServerConfiguration.Durability
     let lane: UInt8
 
     /// Gives the jobs of a turn to the store.
@@ -23,18 +22,12 @@ struct LaneStorage {
         )
     }
 
-    /// Has staged writes synced, or finishes them at once where durability is periodic.
-    func stage(_ writes: ReplicaStore.StagedWrites, state: inout LaneDriver.State) {
-        switch durability {
-        case .group:
-            sync.enqueue(writes, of: lane)
-        case .periodic:
-            finish(writes, isDurable: true, state: &state)
-            sync.noteUnsynced()
-        }
+    /// Has staged writes made as durable as the configuration asks; the lane hears of it.
+    func stage(_ writes: ReplicaStore.StagedWrites) {
+        sync.enqueue(writes, of: lane)
     }
 
-    /// Applies writes whose sync is over.
+    /// Applies writes that are as durable as they should be.
     func finish(_ writes: ReplicaStore.StagedWrites, isDurable: Bool, state: inout LaneDriver.State)
     {
         store.finish(

@@ -54,7 +54,12 @@ struct RunningNode: Sendable {
             )
         }
         let store = opened.objects
-        let sync = SyncThread(store: store, lanes: configuration.lanes, logger: logger)
+        let sync = SyncThread(
+            store: store,
+            durability: configuration.durability,
+            lanes: configuration.lanes,
+            logger: logger
+        )
         let disks = DiskThreads(store: store)
         let maintenance = MaintenanceThread(store: store, logger: logger)
         let statePool = NIOThreadPool(numberOfThreads: 1)
@@ -96,7 +101,7 @@ struct RunningNode: Sendable {
             logger: logger
         )
         do {
-            try await listen(configuration, member, &parts)
+            try await listen(configuration, member, opened.opened.clockBound, &parts)
         } catch {
             try? await stop(parts, within: .zero)
             throw error
@@ -114,11 +119,13 @@ struct RunningNode: Sendable {
     private static func listen(
         _ configuration: ServerConfiguration,
         _ member: Member,
+        _ clockBound: HybridTimestamp,
         _ parts: inout Parts
     ) async throws(NodeError) {
         let refusals = RefusalLog(logger: parts.logger)
         let memory = parts.memory
         for port in [InboundConnection.Port.peer, .client] {
+            if port == .client { await waitForClock(clockBound, logger: parts.logger) }
             let environment = Listener.Environment(
                 security: parts.security,
                 lanes: parts.router.lanes,
@@ -148,6 +155,25 @@ struct RunningNode: Sendable {
                 )
             )
         }
+    }
+
+    /// Waits until this node's stamps, which begin at the bound that its last life left on disk,
+    /// lie no further ahead of its clock than the other nodes accept.
+    private static func waitForClock(_ bound: HybridTimestamp, logger: Logger) async {
+        let margin = HybridClock.maximumOffset - .milliseconds(100)
+        let ahead =
+            Int64(clamping: bound.wall.milliseconds)
+            - Int64(clamping: SystemClock.wallTime.milliseconds) - margin.wholeMilliseconds
+        guard ahead > 0 else { return }
+        let wait = min(Duration.milliseconds(ahead), HybridClock.reserve)
+        if wait < .milliseconds(ahead) {
+            logger.warning(
+                "the clock went back since this node ran last: writes that it coordinates fail",
+                metadata: ["ahead_ms": "\(ahead)"]
+            )
+        }
+        // Cancellation only shortens the wait.
+        try? await Task.sleep(for: wait)
     }
 
     static func security(

@@ -3,8 +3,10 @@ import NIOPosix
 import ObjectStorage
 import Synchronization
 
-/// The one thread that syncs the log, for all lanes at once.
+/// The one thread that writes and syncs the log, for all lanes at once.
 ///
+/// With group durability each write waits for a sync. With periodic durability it waits only for
+/// the system to have its bytes, so that they outlive the process, and a sync comes each interval.
 /// Batches that are staged while a sync runs wait together for the next one: the slower the disk,
 /// the more writes share a sync.
 final class SyncThread: Sendable {
@@ -16,17 +18,26 @@ final class SyncThread: Sendable {
         var isAwake = false
         /// Whether periodic writes came since the last sync.
         var isUnsynced = false
+        /// Whether they are to be synced now.
+        var isSyncDue = false
         var hasFailed = false
     }
 
     private let store: ReplicaStore
+    private let durability: ServerConfiguration.Durability
     private let logger: Logger
     private let pool = NIOThreadPool(numberOfThreads: 1)
     private let state: Mutex<State>
     private let lanes = Mutex<[LoopHandle<LaneDriver>]>([])
 
-    init(store: ReplicaStore, lanes: Int, logger: Logger) {
+    init(
+        store: ReplicaStore,
+        durability: ServerConfiguration.Durability,
+        lanes: Int,
+        logger: Logger
+    ) {
         self.store = store
+        self.durability = durability
         self.logger = logger
         state = Mutex(State(waiting: Array(repeating: [], count: lanes)))
         pool.start()
@@ -48,25 +59,34 @@ final class SyncThread: Sendable {
         if wakes { pool.submit { _ in self.work() } }
     }
 
-    /// Notes that writes were finished without a sync.
-    func noteUnsynced() {
-        state.withLock { $0.isUnsynced = true }
-    }
-
     /// Syncs what periodic writes have left, if any.
     func syncPeriodically() {
         let wakes = state.withLock { state in
-            guard state.isUnsynced, !state.isAwake else { return false }
-            state.isAwake = true
-            return true
+            guard state.isUnsynced else { return false }
+            state.isSyncDue = true
+            defer { state.isAwake = true }
+            return !state.isAwake
         }
         if wakes { pool.submit { _ in self.work() } }
+    }
+
+    /// Has the log note how much of it is synced, where nothing waits.
+    ///
+    /// Without the note, damage to the last batch of an idle log could not be told from a tail
+    /// that was torn off by a crash.
+    func markIdle() {
+        pool.submit { _ in
+            guard self.state.withLock({ !$0.isWaiting && !$0.isUnsynced }) else { return }
+            // A failure poisons the store; the next sync fails and is logged.
+            _ = try? self.store.writeIdleMark()
+        }
     }
 
     /// Syncs all that was staged so far, then ends the thread.
     func shutDown() async throws {
         await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
             pool.submit { _ in
+                self.state.withLock { $0.isSyncDue = $0.isUnsynced }
                 self.work()
                 done.resume()
             }
@@ -75,8 +95,8 @@ final class SyncThread: Sendable {
     }
 
     private func work() {
-        while let batches = takeBatches() {
-            let isDurable = sync()
+        while let (batches, isSyncDue) = takeBatches() {
+            let isDurable = commit(syncing: isSyncDue)
             let lanes = lanes.withLock { $0 }
             for (lane, writes) in batches.enumerated() where !writes.isEmpty && lane < lanes.count {
                 lanes[lane].execute { $0.synced(writes, isDurable: isDurable) }
@@ -84,25 +104,28 @@ final class SyncThread: Sendable {
         }
     }
 
-    /// What is to be synced now; nil when nothing is, and the thread may rest.
-    private func takeBatches() -> [[ReplicaStore.StagedWrites]]? {
+    /// What is to be written now, and whether it is to be synced; nil when nothing waits, and the
+    /// thread may rest.
+    private func takeBatches() -> ([[ReplicaStore.StagedWrites]], isSyncDue: Bool)? {
         state.withLock { state in
-            guard state.isWaiting || state.isUnsynced else {
+            guard state.isWaiting || state.isSyncDue else {
                 state.isAwake = false
                 return nil
             }
             let batches = state.waiting
+            let isSyncDue = state.isSyncDue || durability == .group
             state.waiting = Array(repeating: [], count: batches.count)
             state.isWaiting = false
-            state.isUnsynced = false
-            return batches
+            state.isSyncDue = false
+            state.isUnsynced = !isSyncDue
+            return (batches, isSyncDue)
         }
     }
 
     /// A failed sync poisons the store, so that each later one fails too; it is logged once.
-    private func sync() -> Bool {
+    private func commit(syncing: Bool) -> Bool {
         do {
-            try store.sync()
+            if syncing { try store.sync() } else { try store.write() }
             return true
         } catch {
             let isFirst = state.withLock { state in

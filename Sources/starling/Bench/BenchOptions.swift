@@ -86,7 +86,11 @@ struct BenchOptions: ParsableArguments {
         }
         progress.finish()
         let elapsed = (ContinuousClock.now - start) / .seconds(1)
-        let report = BenchReport(tally: total, elapsed: elapsed)
+        let report = BenchReport(
+            tally: total,
+            elapsed: elapsed,
+            durability: try await client.status().durability
+        )
         if let hdr { try report.writeDistribution(to: hdr) }
         report.print(output)
         if total.operations == 0, total.failures > 0 { throw CommandExit(.failed) }

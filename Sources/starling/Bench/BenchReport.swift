@@ -7,6 +7,8 @@ struct BenchReport {
     var tally: BenchTally
     /// Seconds from the first operation's beginning to the last one's end.
     var elapsed: Double
+    /// When a write counts as durable at the nodes: `group` or `periodic`.
+    var durability: String
 
     private static let percentiles: [(name: String, percentile: Double)] = [
         ("p50", 50), ("p90", 90), ("p99", 99), ("p99.9", 99.9), ("max", 100),
@@ -59,8 +61,7 @@ struct BenchReport {
                 .object(Self.percentiles.map { ($0.name, .integer(latency($0.percentile))) })
             ),
             ("errors", .object(errors.map { ($0.code, .integer($0.count)) })),
-            // The nodes' own setting, which the client protocol does not tell.
-            ("durability", .null),
+            ("durability", .string(durability)),
             ("elapsed_s", .number(Figures.rounded(elapsed, 3))),
             ("absent", .integer(tally.absent)),
         ])
