@@ -374,6 +374,26 @@ extension ControlPlane {
         startFirst(at: now, into: &effects)
     }
 
+    /// Answers those whose change was chosen but does not get to this node's disk.
+    mutating func expireAdoptions(at now: Instant, into effects: inout ControlEffects) {
+        guard awaitingAdoption.contains(where: { $0.deadline <= now.monotonic }) else { return }
+        let due = awaitingAdoption.filter { $0.deadline <= now.monotonic }
+        awaitingAdoption.removeAll { $0.deadline <= now.monotonic }
+        for waiting in due {
+            fail(
+                waiting.asker,
+                FailureResponse(
+                    code: .timeout,
+                    written: .unknown,
+                    message: "epoch \(waiting.epoch) was chosen, but \(identity.name) could not "
+                        + "store it in time",
+                    advice: "The other nodes take it. See this node's log for its disk."
+                ),
+                into: &effects
+            )
+        }
+    }
+
     /// How many voters seem to be up, and how many a change needs.
     private var votes: (up: Int, needed: Int) {
         let voters = view.topology.voters
@@ -398,26 +418,6 @@ extension ControlPlane {
                 ? "Nothing was changed. Reads and writes go on; start one of the voters."
                 : "It may take effect yet. See: starling keyspace list"
         )
-    }
-
-    /// Answers those whose change was chosen but does not get to this node's disk.
-    mutating func expireAdoptions(at now: Instant, into effects: inout ControlEffects) {
-        guard awaitingAdoption.contains(where: { $0.deadline <= now.monotonic }) else { return }
-        let due = awaitingAdoption.filter { $0.deadline <= now.monotonic }
-        awaitingAdoption.removeAll { $0.deadline <= now.monotonic }
-        for waiting in due {
-            fail(
-                waiting.asker,
-                FailureResponse(
-                    code: .timeout,
-                    written: .unknown,
-                    message: "epoch \(waiting.epoch) was chosen, but \(identity.name) could not "
-                        + "store it in time",
-                    advice: "The other nodes take it. See this node's log for its disk."
-                ),
-                into: &effects
-            )
-        }
     }
 
     // MARK: Voting
