@@ -46,8 +46,8 @@ package final class NodeStateStore: Sendable {
         package let engineIdentity: UInt64
         /// The newest topology on disk.
         package let topology: Topology
-        /// What its acceptor promised; nil before it ever voted.
-        package let acceptor: RegisterAcceptor?
+        /// What its acceptor promised.
+        package let acceptor: RegisterAcceptor
         /// The clock's bound; `zero` on a new node.
         package let clockBound: HybridTimestamp
     }
@@ -116,44 +116,36 @@ package final class NodeStateStore: Sendable {
         _ randomBytes: [UInt8]
     ) throws(NodeStateError) -> Opened {
         let identity = try confirmIdentity(name, founding, randomBytes)
-        var startNumber: UInt64 = 1
-        if let payload = try load(.start) {
-            var reader = ByteReader(over: payload.span.bytes)
-            guard let last = try? reader.uint64(in: payload.span.bytes), last < .max else {
-                throw .damaged(file: path(.start), what: "no start number")
-            }
-            startNumber = last + 1
+        let lastStart = try required(.start)
+        var reader = ByteReader(over: lastStart.span.bytes)
+        guard let last = try? reader.uint64(in: lastStart.span.bytes), last < .max else {
+            throw .damaged(file: path(.start), what: "no start number")
         }
-        var start = ByteWriter()
-        start.uint64(startNumber)
-        start.raw(randomBytes)
-        try save(.start, start.bytes)
-        var topology = founding
-        if let payload = try load(.topology) {
-            do {
-                topology = try Topology(decoding: payload)
-            } catch {
-                throw .damaged(file: path(.topology), what: "\(error)")
-            }
-        } else {
-            try save(.topology, founding.encode())
+        let topology: Topology
+        do {
+            topology = try Topology(decoding: try required(.topology))
+        } catch let error as CodingError {
+            throw .damaged(file: path(.topology), what: "\(error)")
+        } catch {
+            throw error as? NodeStateError ?? .damaged(file: path(.topology), what: "\(error)")
         }
-        var acceptor: RegisterAcceptor?
-        if let payload = try load(.acceptor) {
-            do {
-                acceptor = try RegisterAcceptor(decoding: payload)
-            } catch {
-                throw .damaged(file: path(.acceptor), what: "\(error)")
-            }
+        let acceptor: RegisterAcceptor
+        do {
+            acceptor = try RegisterAcceptor(decoding: try required(.acceptor))
+        } catch let error as CodingError {
+            throw .damaged(file: path(.acceptor), what: "\(error)")
+        } catch {
+            throw error as? NodeStateError ?? .damaged(file: path(.acceptor), what: "\(error)")
         }
-        var clockBound = HybridTimestamp.zero
-        if let payload = try load(.clockBound) {
-            var reader = ByteReader(over: payload.span.bytes)
-            guard let raw = try? reader.uint64(in: payload.span.bytes) else {
-                throw .damaged(file: path(.clockBound), what: "no timestamp")
-            }
-            clockBound = HybridTimestamp(rawValue: raw)
+        let bound = try required(.clockBound)
+        reader = ByteReader(over: bound.span.bytes)
+        guard let rawBound = try? reader.uint64(in: bound.span.bytes) else {
+            throw .damaged(file: path(.clockBound), what: "no timestamp")
         }
+        // Only now, so that a start that is refused is none.
+        let startNumber = last + 1
+        try saveStart(startNumber, randomBytes)
+        let clockBound = HybridTimestamp(rawValue: rawBound)
         return Opened(
             startNumber: startNumber,
             incarnation: randomBytes,
@@ -176,8 +168,11 @@ package final class NodeStateStore: Sendable {
             let others = try onDisk { () throws(FileSystemError) in
                 try fileSystem.list(directory)
             }
-            // A node that crashed while it made its identity leaves a temporary file at most.
-            if let other = others.first(where: { $0 != "LOCK" && !$0.hasSuffix(".new") }) {
+            // A node that crashed while it was made leaves some of its files, but no identity.
+            let ours = Kind.allCases.map(\.fileName)
+            if let other = others.first(where: {
+                $0 != "LOCK" && !$0.hasSuffix(".new") && !ours.contains($0)
+            }) {
                 throw .notOurs(directory: directory, what: "it holds \(other), but no identity")
             }
             // Else a crash of the machine could take the whole directory, and with it all that
@@ -185,6 +180,12 @@ package final class NodeStateStore: Sendable {
             try onDisk { () throws(FileSystemError) in
                 try fileSystem.syncDirectory(Self.parent(of: directory))
             }
+            try saveStart(0, randomBytes)
+            let encoded = founding.encode()
+            try save(.topology, encoded)
+            try save(.acceptor, RegisterAcceptor(initial: encoded).encode())
+            try save(.clockBound(.zero))
+            // Last: from here on all files must be there.
             let engine = Hash64.hash(randomBytes, seed: 1)
             var writer = ByteWriter()
             writer.string(name)
@@ -262,6 +263,21 @@ package final class NodeStateStore: Sendable {
         _ body: () throws(FileSystemError) -> Value
     ) throws(NodeStateError) -> Value {
         do { return try body() } catch { throw .io(error) }
+    }
+
+    private func saveStart(_ number: UInt64, _ randomBytes: [UInt8]) throws(NodeStateError) {
+        var writer = ByteWriter()
+        writer.uint64(number)
+        writer.raw(randomBytes)
+        try save(.start, writer.bytes)
+    }
+
+    /// What a file holds that every node has.
+    private func required(_ kind: Kind) throws(NodeStateError) -> [UInt8] {
+        guard let payload = try load(kind) else {
+            throw .damaged(file: path(kind), what: "it is missing")
+        }
+        return payload
     }
 
     private func load(_ kind: Kind) throws(NodeStateError) -> [UInt8]? {

@@ -65,7 +65,8 @@ import Testing
         #expect(opened.startNumber == 1)
         #expect(opened.incarnation == Self.incarnation(1))
         #expect(opened.topology == (try Self.founding()))
-        #expect(opened.acceptor == nil)
+        let nothing = RegisterAcceptor(initial: try Self.founding().encode())
+        #expect(opened.acceptor == nothing)
         #expect(opened.clockBound == .zero)
         store.close()
     }
@@ -161,6 +162,32 @@ import Testing
                 try Self.open(copy)
             } throws: { error in
                 "\(error)".contains(path)
+            }
+        }
+    }
+
+    @Test(arguments: ["start", "clock", "acceptor", "topology"])
+    func `with a file missing is refused and the file named`(_ name: String) throws {
+        let disk = InMemoryFileSystem()
+        try Self.open(disk).0.close()
+        try disk.remove("/node/\(name)")
+        #expect {
+            try Self.open(disk)
+        } throws: { error in
+            "\(error)".contains("/node/\(name) is damaged: it is missing")
+        }
+    }
+
+    @Test func `that was being made when the machine crashed is made again`() throws {
+        for operation in [FileSystemError.Operation.append, .sync, .rename] {
+            for number in 1...5 {
+                var random = SeededRandom(seed: UInt64(number))
+                let disk = InMemoryFileSystem()
+                let faults = FaultyFileSystem(disk)
+                faults.add(FaultRule(operation, first: number, times: .max, .inputOutputError))
+                #expect(throws: NodeStateError.self) { try Self.open(faults) }
+                let (_, opened) = try Self.open(disk.crashClone(random: &random), 2)
+                #expect(opened.startNumber == 1, "\(operation) \(number)")
             }
         }
     }
