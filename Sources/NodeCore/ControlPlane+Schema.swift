@@ -422,6 +422,22 @@ extension ControlPlane {
 
     // MARK: Voting
 
+    /// Whether a ballot's counter, which begins at a stamp of its proposer's clock, lies less than
+    /// a day ahead: one near the end of the numbers would leave no room for any other.
+    private func isBelievable(
+        _ ballot: Ballot,
+        from node: NodeID,
+        at now: Instant,
+        _ effects: inout ControlEffects
+    ) -> Bool {
+        let limit = HybridTimestamp(wall: now.wall).advanced(byMilliseconds: 86_400_000)
+        if ballot.counter <= limit.rawValue { return true }
+        effects.notices.append(
+            .malformedFrame(from: node, reason: "ballot \(ballot) lies a day or more ahead")
+        )
+        return false
+    }
+
     mutating func vote(
         prepare ballot: Ballot,
         _ attempt: UInt64,
@@ -429,6 +445,7 @@ extension ControlPlane {
         at now: Instant,
         into effects: inout ControlEffects
     ) {
+        guard isBelievable(ballot, from: node, at: now, &effects) else { return }
         let before = acceptor
         let reply = acceptor.prepare(ballot)
         if acceptor == before {
@@ -449,6 +466,7 @@ extension ControlPlane {
         at now: Instant,
         into effects: inout ControlEffects
     ) {
+        guard isBelievable(proposal.ballot, from: node, at: now, &effects) else { return }
         let reply = acceptor.accept(ballot: proposal.ballot, value: proposal.value)
         if case .refused = reply {
             answer(accepted: reply, attempt, to: node, at: now, into: &effects)

@@ -326,7 +326,8 @@ import Testing
         }
         voter.holdsDisk = true
         var prepare = ByteWriter()
-        let ballot = Ballot(counter: .max - 1, node: NodeID(1))
+        let soon = HybridTimestamp(wall: cluster.now.wall).advanced(byMilliseconds: 1000)
+        let ballot = Ballot(counter: soon.rawValue, node: NodeID(1))
         prepare.ballot(ballot)
         cluster.inject(.prepare, from: NodeID(1), to: "dc1-n2", prepare.bytes)
         #expect(replies.isEmpty)
@@ -343,6 +344,16 @@ import Testing
         cluster.releaseDisk("dc1-n2")
         #expect(replies.filter { $0 == .accepted }.count >= 1)
         #expect(voter.disk.acceptor?.accepted?.ballot == ballot)
+    }
+
+    @Test func `a ballot from the far future gets no answer, and leaves room for others`() throws {
+        let cluster = try Self.cluster()
+        var prepare = ByteWriter()
+        prepare.ballot(Ballot(counter: .max - 1, node: NodeID(1)))
+        for name in ["dc1-n2", "dc1-n3"] {
+            cluster.inject(.prepare, from: NodeID(1), to: name, prepare.bytes)
+        }
+        #expect(cluster.failure(cluster.create("users", at: "dc1-n1")) == nil)
     }
 
     @Test func `that are chosen but not stored here in time are unknown`() throws {

@@ -1,6 +1,6 @@
 internal import ByteCoding
 
-/// Bytes of entries that are only ever added, in chunks that never move.
+/// Bytes of entries that are only ever added, in chunks.
 ///
 ///     entry := stamp: uint64, valueLength: uint32, keyLength: uint16, key, value, padding to 8
 ///
@@ -27,11 +27,14 @@ struct Arena: Sendable {
         let size = (Self.headerSize + key.count + value.count + 7) & ~7
         if chunks.isEmpty || chunks[chunks.count - 1].count + size > Self.chunkSize {
             var chunk: [UInt8] = []
-            chunk.reserveCapacity(max(size, Self.chunkSize))
-            sizeInBytes += max(size, Self.chunkSize)
+            // The first chunk grows with its entries: a tree with little in it costs little.
+            chunk.reserveCapacity(chunks.isEmpty ? size : max(size, Self.chunkSize))
+            sizeInBytes += chunk.capacity
             chunks.append(chunk)
         }
         let last = chunks.count - 1
+        let capacity = chunks[last].capacity
+        defer { sizeInBytes += chunks[last].capacity - capacity }
         var writer = ByteWriter()
         swap(&writer.bytes, &chunks[last])
         let start = writer.count

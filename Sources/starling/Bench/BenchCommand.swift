@@ -61,7 +61,7 @@ struct BenchWriteCommand: ClusterCommand {
 struct BenchReadCommand: ClusterCommand {
     static let configuration = CommandConfiguration(
         commandName: "read",
-        abstract: "Read the keys that 'bench write' wrote, --connections times --in-flight at a time.",
+        abstract: "Read what 'bench write' wrote, --connections times --in-flight at a time.",
         discussion: """
             EXAMPLES:
               starling bench read --duration 30s
