@@ -1,6 +1,7 @@
 /// What a frame between a client and a node means.
 ///
-/// Requests are below 64; the answer to each is a kind from 64 on, or `failure`.
+/// Requests are below 64; the answer to each is a kind from 64 on, or `failure`. A node that ends
+/// a connection in order, with TLS's close_notify, has acted on no request that it did not answer.
 package enum ClientKind: UInt8, Sendable {
     // On the wire: never renumber.
     /// The first frame of a connection: `ClientHello`.

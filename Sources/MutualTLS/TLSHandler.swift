@@ -30,6 +30,7 @@ package final class TLSHandler: ChannelDuplexHandler {
     private let tlsContext: TLSContext
     private let expectedName: String?
     private let handshakeTimeout: TimeAmount
+    private var context: ChannelHandlerContext?
     private var connection: TLSConnection?
     private var state = State.idle
     private var sniffer = RecordSniffer()
@@ -76,6 +77,7 @@ package final class TLSHandler: ChannelDuplexHandler {
     }
 
     package func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
         if context.channel.isActive { start(context) }
     }
 
@@ -84,6 +86,7 @@ package final class TLSHandler: ChannelDuplexHandler {
         timer = nil
         state = .closed
         failWrites(TLSError.closed)
+        self.context = nil
     }
 
     package func channelActive(context: ChannelHandlerContext) {
@@ -322,6 +325,16 @@ extension TLSHandler {
         }
         context.fireErrorCaught(error)
         context.close(mode: .output, promise: promise)
+    }
+
+    /// Closes at once and without a close_notify, so that the peer knows the end was not in order.
+    package func breakOff() {
+        guard let context, state != .closed else { return }
+        timer?.cancel()
+        timer = nil
+        state = .closed
+        failWrites(ChannelError.ioOnClosedChannel)
+        context.close(mode: .all, promise: nil)
     }
 
     /// Closes at once, without an answer.

@@ -34,6 +34,9 @@ final class ClientChannelHandler: ChannelInboundHandler {
     private var sent = RequestSlots<OutgoingRequest>()
     private var isSweepDue = false
     private var cause: ConnectionFailure?
+    /// Whether the node ended the connection in order: it has then acted on no request that it
+    /// did not answer.
+    private var hasEndedInOrder = false
 
     init(
         cluster: String,
@@ -125,6 +128,12 @@ final class ClientChannelHandler: ChannelInboundHandler {
             writer.endFrame(start)
             let buffer = context.channel.allocator.buffer(bytes: writer.bytes)
             context.writeAndFlush(NIOAny(buffer), promise: nil)
+        }
+        if let event = event as? TLSUserEvent, event == .shutdownCompleted {
+            hasEndedInOrder = true
+            if cause == nil {
+                cause = ConnectionFailure(kind: .unreachable, message: "it ended the connection")
+            }
         }
         context.fireUserInboundEventTriggered(event)
     }
@@ -262,7 +271,7 @@ final class ClientChannelHandler: ChannelInboundHandler {
         onClose(failure)
         for request in unsent { request.complete(.notSent(failure)) }
         for request in sent.removeAll(where: { _ in true }) {
-            request.complete(.lost(failure))
+            request.complete(hasEndedInOrder ? .notSent(failure) : .lost(failure))
         }
     }
 

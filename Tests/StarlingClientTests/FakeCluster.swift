@@ -20,8 +20,10 @@ final class FakeCluster: Sendable {
         case answer
         /// Refuses it.
         case fail(FailureCode, FailureResponse.Written)
-        /// Closes the connection.
+        /// Breaks the connection off, as a node does that dies.
         case hangUp
+        /// Ends the connection in order, as a node does that stops.
+        case end
         /// Says nothing.
         case ignore
     }
@@ -243,7 +245,10 @@ private final class FakeNodeHandler: ChannelInboundHandler {
                 return next
             }
             switch move {
-            case .hangUp: context.close(promise: nil)
+            case .hangUp:
+                let tls = try? context.pipeline.syncOperations.handler(type: TLSHandler.self)
+                tls?.breakOff()
+            case .end: context.close(promise: nil)
             case .ignore: break
             case .fail(let code, let written):
                 send(.failure, to: header, epoch: epoch, context) { writer in

@@ -95,6 +95,16 @@ import Testing
         }
     }
 
+    @Test func `a write that a stopping node did not answer is repeated elsewhere`() async throws {
+        try await withCluster { client, cluster in
+            _ = try await client.snapshot()
+            cluster.script(0, [.end])
+            let options = WriteOptions(consistency: .one)
+            let result = try await client.put([1], for: key, in: "demo", options: options)
+            #expect(result.coordinator == "n2" || cluster.received(1) == 1)
+        }
+    }
+
     @Test func `a write is repeated where its caller allows it, a read always`() async throws {
         try await withCluster { client, cluster in
             cluster.script(0, [.hangUp])

@@ -49,6 +49,8 @@ final class LaneDriver {
     let identity: NodeIdentity
     private(set) var view: ClusterView
     private(set) var isDraining = false
+    /// Connections that ended and that their clients have not closed yet.
+    var lingeringCount = 0
     private let storage: LaneStorage
     private let security: NodeSecurity
     private let notices: NoticeLogger
@@ -380,11 +382,11 @@ final class LaneDriver {
 
     // MARK: The end
 
-    /// Takes no more requests; clients with nothing under way are closed.
+    /// Takes no more requests; the connections of clients end once nothing is owed to them.
     func beginDraining() {
         isDraining = true
         for connection in table.connections where connection.port == .client && connection.isIdle {
-            connection.close()
+            connection.endInOrder()
         }
     }
 

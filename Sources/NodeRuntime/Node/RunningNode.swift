@@ -243,6 +243,11 @@ struct RunningNode: Sendable {
             // Cancellation only shortens the wait.
             try? await Task.sleep(for: .milliseconds(10))
         }
+        // Clients that are told close within a round trip.
+        let lingering = min(deadline, ContinuousClock.now + .milliseconds(500))
+        while ContinuousClock.now < lingering, try await hasLingering(parts) {
+            try? await Task.sleep(for: .milliseconds(5))
+        }
         try await parts.router.control.call { $0.stop() }
         for lane in parts.router.lanes { try await lane.call { $0.stop() } }
         try await parts.sync.shutDown()
@@ -257,6 +262,13 @@ struct RunningNode: Sendable {
         parts.states.close()
         try await parts.laneGroup.shutdownGracefully()
         try await parts.controlGroup.shutdownGracefully()
+    }
+
+    private static func hasLingering(_ parts: Parts) async throws -> Bool {
+        for lane in parts.router.lanes where try await lane.call({ $0.lingeringCount }) > 0 {
+            return true
+        }
+        return false
     }
 
     private static func isQuiet(_ parts: Parts) async throws -> Bool {

@@ -74,6 +74,8 @@ final class InboundConnection: ChannelDuplexHandler {
         self.refusals = refusals
     }
 
+    private var isLingering = false
+
     /// Whether a client has nothing under way.
     var isIdle: Bool { requestsInFlight == 0 }
 
@@ -97,6 +99,7 @@ final class InboundConnection: ChannelDuplexHandler {
 
     func handlerRemoved(context: ChannelHandlerContext) {
         end()
+        stopLingering()
         self.context = nil
     }
 
@@ -149,10 +152,32 @@ final class InboundConnection: ChannelDuplexHandler {
     }
 
     /// Closes without a word.
+    ///
+    /// A client that waits for answers must not take it for an end in order.
     func close() {
         let context = context
+        let isOrderly = isIdle
         end()
-        context?.close(promise: nil)
+        if isOrderly { context?.close(promise: nil) } else { tls.breakOff() }
+    }
+
+    /// Ends the connection of a client to which no answer is owed: what it sends from now on is
+    /// not acted on, and it can tell that from the end's being in order.
+    ///
+    /// The socket stays until the client closes it, since closing with bytes unread would reset
+    /// the connection and so destroy the news.
+    func endInOrder() {
+        guard let context, isIdle else { return }
+        end()
+        isLingering = true
+        driver.lingeringCount += 1
+        context.close(mode: .output, promise: nil)
+    }
+
+    private func stopLingering() {
+        guard isLingering else { return }
+        isLingering = false
+        driver.lingeringCount -= 1
     }
 
     /// Sends a last frame and closes once it is sent.
@@ -288,7 +313,7 @@ final class InboundConnection: ChannelDuplexHandler {
             return
         }
         resumeReads()
-        if driver.isDraining, port == .client, isIdle { close() }
+        if driver.isDraining, port == .client, isIdle { endInOrder() }
     }
 }
 

@@ -13,6 +13,8 @@ struct Arena: Sendable {
 
     private(set) var chunks: [[UInt8]] = []
     private(set) var sizeInBytes = 0
+    /// Bytes reserved for the last chunk.
+    private var reserved = 0
 
     /// Adds an entry.
     ///
@@ -26,15 +28,23 @@ struct Arena: Sendable {
     ) -> UInt32 {
         let size = (Self.headerSize + key.count + value.count + 7) & ~7
         if chunks.isEmpty || chunks[chunks.count - 1].count + size > Self.chunkSize {
-            var chunk: [UInt8] = []
             // The first chunk grows with its entries: a tree with little in it costs little.
-            chunk.reserveCapacity(chunks.isEmpty ? size : max(size, Self.chunkSize))
-            sizeInBytes += chunk.capacity
+            reserved = chunks.isEmpty ? 0 : max(size, Self.chunkSize)
+            sizeInBytes += reserved
+            var chunk: [UInt8] = []
+            chunk.reserveCapacity(reserved)
             chunks.append(chunk)
         }
         let last = chunks.count - 1
-        let capacity = chunks[last].capacity
-        defer { sizeInBytes += chunks[last].capacity - capacity }
+        let needed = chunks[last].count + size
+        if needed > reserved {
+            // Counted by this rule and not by what the allocator gave, which differs from run to
+            // run.
+            let grown = min(max(needed, 2 * reserved, 1024), max(needed, Self.chunkSize))
+            sizeInBytes += grown - reserved
+            reserved = grown
+            chunks[last].reserveCapacity(grown)
+        }
         var writer = ByteWriter()
         swap(&writer.bytes, &chunks[last])
         let start = writer.count
