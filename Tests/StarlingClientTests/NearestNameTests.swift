@@ -1,3 +1,4 @@
+import ClusterPrimitives
 import Testing
 
 @testable import StarlingClient

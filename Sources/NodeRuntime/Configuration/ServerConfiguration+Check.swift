@@ -1,3 +1,4 @@
+import ClusterPrimitives
 import MutualTLS
 import Partitioning
 

@@ -1,3 +1,4 @@
+import ClusterPrimitives
 import Foundation
 import StarlingClient
 

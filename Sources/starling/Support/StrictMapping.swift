@@ -1,3 +1,4 @@
+import ClusterPrimitives
 import StarlingClient
 import Yams
 

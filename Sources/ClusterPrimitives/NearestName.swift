@@ -1,8 +1,8 @@
 /// Finds the name that a mistyped one was probably meant to be.
-package enum NearestName {
+public enum NearestName {
     /// The candidate with the fewest edits, if they are at most a third of its length (or one);
     /// the first of equals.
-    package static func of(_ name: String, among candidates: [String]) -> String? {
+    public static func of(_ name: String, among candidates: [String]) -> String? {
         guard let best = closest(to: name, among: candidates),
             distance(name, best) <= max(1, best.utf8.count / 3)
         else { return nil }
@@ -10,7 +10,7 @@ package enum NearestName {
     }
 
     /// The candidate with the fewest edits, however many; the first of equals.
-    package static func closest(to name: String, among candidates: [String]) -> String? {
+    public static func closest(to name: String, among candidates: [String]) -> String? {
         candidates.map { (name: $0, edits: distance(name, $0)) }
             .min { $0.edits < $1.edits }?.name
     }
