@@ -277,7 +277,9 @@ extension TLSHandler {
             context.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
             return
         }
-        sayGoodbye(context)
+        // A server's close_notify says that it acted on nothing that it did not answer; only the
+        // handler above knows whether that is so.
+        if tlsContext.role != .clientServer { sayGoodbye(context) }
         context.fireUserInboundEventTriggered(TLSUserEvent.shutdownCompleted)
         state = .closed
         failWrites(ChannelError.ioOnClosedChannel)

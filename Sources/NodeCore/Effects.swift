@@ -37,7 +37,7 @@ package struct OutputBuffers: ~Copyable {
     package mutating func drain(_ send: (Int, [UInt8]) -> Void) {
         for destination in pending {
             send(destination, buffers[destination].bytes)
-            buffers[destination].bytes.removeAll(keepingCapacity: true)
+            empty(destination)
         }
         pending.removeAll(keepingCapacity: true)
     }
@@ -45,8 +45,14 @@ package struct OutputBuffers: ~Copyable {
     /// Drops what is to be written to a destination.
     package mutating func discard(_ destination: Int) {
         guard destination < buffers.count else { return }
-        buffers[destination].bytes.removeAll(keepingCapacity: true)
+        empty(destination)
         pending.removeAll { $0 == destination }
+    }
+
+    /// Empties a buffer; one that grew for a large answer gives its memory back.
+    private mutating func empty(_ destination: Int) {
+        let isLarge = buffers[destination].bytes.capacity > 64 * 1024
+        buffers[destination].bytes.removeAll(keepingCapacity: !isLarge)
     }
 
     /// Whether there is nothing to write.

@@ -443,6 +443,7 @@ extension Lane {
         for index in 0..<plan.count
         where write.relayed.contains(index) && write.core.pending.contains(index) {
             if isUsable(plan[index]) {
+                write.core.contactAgain(index)
                 sendWrite(id, write, held, to: plan[index], PeerWrite.NodeList(), &effects)
             }
         }

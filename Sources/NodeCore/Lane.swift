@@ -115,6 +115,9 @@ package struct Lane: ~Copyable {
         into effects: inout Effects
     ) {
         effects.connections.discard(Int(connection.rawValue))
+        effects.controlRequests.removeAll {
+            if case .client(_, _, let asker, _) = $0 { asker == connection } else { false }
+        }
         while connectionGenerations.count <= Int(connection.rawValue) {
             connectionGenerations.append(0)
         }
@@ -313,6 +316,11 @@ package struct Lane: ~Copyable {
             target: generation << 24 | connection.rawValue & 0xFF_FFFF,
             correlation: correlation
         )
+    }
+
+    /// The number of the inbound connection on which a job came.
+    package static func connection(of origin: JobOrigin) -> ConnectionID {
+        ConnectionID(origin.target & 0xFF_FFFF)
     }
 
     /// Appends a frame for the one who asked for a job.

@@ -125,6 +125,11 @@ package final class ReplicaStore: Sendable {
         }
     }
 
+    /// The most bytes of records that the reads of one turn bring from memory: 32 MiB.
+    ///
+    /// Further ones are refused, since a few bytes of requests can ask for as many values.
+    private static let maximumTurnSize = 32 * 1024 * 1024
+
     /// Takes the jobs of one turn.
     ///
     /// - `payload`: where the jobs' ranges lie.
@@ -138,6 +143,7 @@ package final class ReplicaStore: Sendable {
         deferred: inout [DeferredJob]
     ) -> StagedWrites? {
         var staged = StagedWrites()
+        var answered = 0
         for job in jobs {
             switch job.work {
             case .write(let key, let record, let version, let purpose):
@@ -172,7 +178,12 @@ package final class ReplicaStore: Sendable {
                     token: job.token,
                     work: .read(key: Array(payload[key.offset..<key.end]), contents: contents)
                 )
+                guard answered < Self.maximumTurnSize else {
+                    results.append(work.refused)
+                    continue
+                }
                 if let result = perform(work, mayReadDisk: false) {
+                    if case .read(_, _, _, _, _, let record) = result { answered += record.count }
                     results.append(result)
                 } else {
                     deferred.append(work)

@@ -28,6 +28,8 @@ package struct WriteCoordination: Sendable {
     package private(set) var isRestamped = false
     /// Replicas that may have applied the first stamp; they make a refusal impossible.
     private var mayHoldFirstStamp = false
+    /// Those a second copy was sent to, so that the refusal of one says nothing of the other.
+    private var sentTwice = ReplicaBits()
     /// The first kind of refusal that came.
     package private(set) var refusal: WriteStatus?
 
@@ -53,6 +55,11 @@ package struct WriteCoordination: Sendable {
     /// Notes that the write was sent to replica `index`.
     package mutating func contact(_ index: Int) {
         contacted.insert(index)
+    }
+
+    /// Notes that a second copy of the write was sent to replica `index`, past its relay.
+    package mutating func contactAgain(_ index: Int) {
+        sentTwice.insert(index)
     }
 
     /// Those that were asked and have not answered.
@@ -83,8 +90,12 @@ package struct WriteCoordination: Sendable {
             shadowed.insert(index)
             self.shadow = max(self.shadow, shadow)
         case .refusedClock, .overloaded, .unknownKeyspace:
-            refused.insert(index)
-            if refusal == nil { refusal = status }
+            if sentTwice.contains(index) {
+                lost.insert(index)
+            } else {
+                refused.insert(index)
+                if refusal == nil { refusal = status }
+            }
         case .failed:
             lost.insert(index)
         }
@@ -118,6 +129,7 @@ package struct WriteCoordination: Sendable {
         isRestamped = true
         self.version = version
         contacted = ReplicaBits()
+        sentTwice = ReplicaBits()
         acknowledged = ReplicaBits()
         shadowed = ReplicaBits()
         refused = ReplicaBits()

@@ -12,6 +12,8 @@ final class ClientConnection: Sendable {
     private struct Mailbox {
         var requests: [OutgoingRequest] = []
         var isDrainDue = false
+        /// Whether the client asked for the connection's end.
+        var isClosed = false
     }
 
     private let eventLoop: any EventLoop
@@ -47,6 +49,12 @@ final class ClientConnection: Sendable {
                 onClose: onClose
             )
             self.handler.value = handler
+            // Requests may have been handed over before this ran.
+            self.drain()
+            if self.mailbox.withLock({ $0.isClosed }) {
+                handler.close(Self.closedByClient)
+                return
+            }
             ClientBootstrap(group: self.eventLoop)
                 .connectTimeout(timeout)
                 .channelOption(.socketOption(.tcp_nodelay), value: 1)
@@ -85,19 +93,23 @@ final class ClientConnection: Sendable {
 
     /// Closes the connection; requests that await an answer hear that it was lost.
     func close() {
-        eventLoop.execute {
-            self.handler.value?.close(
-                ConnectionFailure(kind: .closed, message: "the client was closed")
-            )
-        }
+        mailbox.withLock { $0.isClosed = true }
+        eventLoop.execute { self.handler.value?.close(Self.closedByClient) }
     }
 
+    private static let closedByClient = ConnectionFailure(
+        kind: .closed,
+        message: "the client was closed"
+    )
+
     private func drain() {
+        // Before `open` ran there is nobody to take them; it looks again.
+        guard let handler = handler.value else { return }
         let requests = mailbox.withLock { mailbox in
             mailbox.isDrainDue = false
             return exchange(&mailbox.requests, with: [])
         }
-        handler.value?.accept(requests)
+        handler.accept(requests)
     }
 }
 

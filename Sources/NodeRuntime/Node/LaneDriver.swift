@@ -205,7 +205,7 @@ final class LaneDriver {
     private func runJobs(at now: Instant) {
         while !state.effects.jobs.isEmpty {
             for job in state.effects.jobs where job.origin.route == .connection {
-                table.beginWork(for: job.origin.target)
+                table.beginWork(for: Lane.connection(of: job.origin).rawValue)
             }
             let staged = storage.submit(&state)
             state.effects.jobs.removeAll(keepingCapacity: true)
@@ -222,7 +222,7 @@ final class LaneDriver {
     private func deliverResults(at now: Instant) {
         guard !state.results.isEmpty else { return }
         for result in state.results where result.origin.route == .connection {
-            table.endWork(for: result.origin.target)
+            table.endWork(for: Lane.connection(of: result.origin).rawValue)
         }
         state.deliverResults(at: now)
     }

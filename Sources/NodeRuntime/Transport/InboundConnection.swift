@@ -217,6 +217,8 @@ final class InboundConnection: ChannelDuplexHandler {
             try takeHello()
             try takeFrames()
         } catch {
+            // Whole frames may have gone before it, so that the end is not in order.
+            requestsInFlight += 1
             refuse("it sent a malformed frame: \(error)")
         }
     }
