@@ -38,7 +38,7 @@ package final class TLSHandler: ChannelDuplexHandler {
     private var timer: Scheduled<Void>?
     private var hasSentCloseNotify = false
     private var hasReceivedCloseNotify = false
-    /// Something read from the wire has not led to a channelRead yet.
+    /// The handler above asked for bytes and got none yet.
     private var owesRead = false
 
     /// Speaks the role of a context on the channel it is added to.
@@ -114,7 +114,6 @@ package final class TLSHandler: ChannelDuplexHandler {
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard state == .handshaking || state == .open, let connection else { return }
         let ciphertext = unwrapInboundIn(data)
-        owesRead = true
         if state == .handshaking, !sniffer.accepts(ciphertext) {
             abort(context, .notTLS(firstBytes: sniffer.firstBytes))
             return
@@ -122,10 +121,14 @@ package final class TLSHandler: ChannelDuplexHandler {
         handle(connection.receive(ciphertext), context)
     }
 
+    package func read(context: ChannelHandlerContext) {
+        owesRead = true
+        context.read()
+    }
+
     package func channelReadComplete(context: ChannelHandlerContext) {
         if owesRead, state == .handshaking || state == .open {
             // The reader asked for bytes and got none; without its own demand more must come.
-            owesRead = false
             context.read()
         }
         context.fireChannelReadComplete()
@@ -210,6 +213,7 @@ extension TLSHandler {
             let connection = try TLSConnection(context: tlsContext, expectedName: expectedName)
             self.connection = connection
             handle(connection.start(), context)
+            owesRead = true
             context.read()
         } catch {
             abort(context, error)

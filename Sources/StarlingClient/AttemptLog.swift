@@ -46,7 +46,7 @@ struct AttemptLog {
                 of: reply.body.span.bytes
             )
         } catch {
-            throw .malformed("failure", error)
+            throw .malformed("failure", error, written: operation.isWrite ? .unknown : .no)
         }
         count += 1
         let error = StarlingError(response, snapshot)

@@ -99,7 +99,7 @@ extension StarlingClient {
             ),
             on: candidates(isLocalOnly: false)
         )
-        let topology = try topology(in: reply)
+        let topology = try topology(in: reply, ofWrite: true)
         adopt(topology)
         return ClusterDescription(topology)
     }

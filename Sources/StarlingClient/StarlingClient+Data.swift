@@ -161,7 +161,9 @@ extension StarlingClient {
             }
         )
         let reply = try await perform(operation, level, key, keyspace, snapshot)
-        let response = try decode(reply, "write's answer") { body, bytes throws(CodingError) in
+        let response = try decode(reply, "write's answer", ofWrite: true) {
+            body,
+            bytes throws(CodingError) in
             try WrittenResponse(decoding: body, of: bytes)
         }
         return PutResult(response, snapshot)

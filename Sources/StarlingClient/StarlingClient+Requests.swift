@@ -115,24 +115,30 @@ extension StarlingClient {
     func decode<Response>(
         _ reply: Reply,
         _ what: String,
+        ofWrite isWrite: Bool = false,
         _ read: (ByteRange, RawSpan) throws(CodingError) -> Response
     ) throws(StarlingError) -> Response {
         do throws(CodingError) {
             let range = ByteRange(offset: 0, count: reply.body.count)
             return try read(range, reply.body.span.bytes)
         } catch {
-            throw .malformed(what, error)
+            throw .malformed(what, error, written: isWrite ? .unknown : .no)
         }
     }
 }
 
 extension StarlingError {
     /// An answer that cannot be read.
-    static func malformed(_ what: String, _ error: CodingError) -> StarlingError {
+    static func malformed(
+        _ what: String,
+        _ error: CodingError,
+        written: Written
+    ) -> StarlingError {
         StarlingError(
             .protocolViolation,
             "a node's \(what) is malformed: \(error).",
-            advice: "Compare the versions of client and nodes."
+            advice: "Compare the versions of client and nodes.",
+            written: written
         )
     }
 }

@@ -74,11 +74,12 @@ extension StarlingClient {
     }
 
     /// The topology that a reply carries.
-    func topology(in reply: Reply) throws(StarlingError) -> Topology {
+    func topology(in reply: Reply, ofWrite isWrite: Bool = false) throws(StarlingError) -> Topology
+    {
         do throws(CodingError) {
             return try Topology(decoding: reply.body)
         } catch {
-            throw .malformed("topology", error)
+            throw .malformed("topology", error, written: isWrite ? .unknown : .no)
         }
     }
 
