@@ -48,6 +48,37 @@ import Testing
         }
     }
 
+    @Test func `many reads of one large value in one turn are answered up to a bound`() throws {
+        let fixture = try StoreFixture()
+        let size = 4 << 20
+        fixture.write("a", 1, String(repeating: "v", count: size))
+        let key = Array("a".utf8)
+        let job = StorageJob(
+            origin: JobOrigin(route: .request, target: 0, correlation: 1),
+            keyspace: StoreFixture.keyspace,
+            token: Token(ofKey: key).ordered,
+            work: .read(key: ByteRange(offset: 0, count: key.count), contents: .record)
+        )
+        var results: [StorageResult] = []
+        var deferred: [ReplicaStore.DeferredJob] = []
+        _ = fixture.store.submit(
+            jobs: Array(repeating: job, count: 1000),
+            payload: key,
+            results: &results,
+            deferred: &deferred
+        )
+        var bytes = 0
+        var refused = 0
+        for result in results {
+            guard case .read(_, let status, _, _, _, let record) = result else { continue }
+            bytes += record.count
+            if status == .overloaded { refused += 1 }
+        }
+        #expect(results.count == 1000 && deferred.isEmpty)
+        #expect(bytes <= 40 << 20)
+        #expect(refused > 900)
+    }
+
     @Test func `an older write is shadowed by a newer one in memory`() throws {
         let fixture = try StoreFixture()
         #expect(fixture.write("a", 5, "new")?.status == .applied)
