@@ -9,6 +9,8 @@ final class MaintenanceThread: Sendable {
     private let logger: Logger
     private let pool = NIOThreadPool(numberOfThreads: 1)
     private let isBusy = Mutex(false)
+    /// Why upkeep failed last; it is tried again often, and logged when that changes.
+    private let lastFailure = Mutex("")
 
     init(store: ReplicaStore, logger: Logger) {
         self.store = store
@@ -31,8 +33,16 @@ final class MaintenanceThread: Sendable {
         while let job = store.nextMaintenance() {
             do {
                 try store.perform(job)
+                lastFailure.withLock { $0 = "" }
             } catch {
-                logger.error("storage upkeep failed", metadata: ["reason": "\(error)"])
+                let reason = "\(error)"
+                let isNew = lastFailure.withLock { last in
+                    defer { last = reason }
+                    return last != reason
+                }
+                if isNew {
+                    logger.error("storage upkeep failed", metadata: ["reason": "\(reason)"])
+                }
                 return
             }
         }
