@@ -54,4 +54,25 @@ package struct CompactionChoice: Equatable, Sendable {
     package var bytes: Int
     /// Why.
     package var reason: Reason
+
+    /// A choice of inputs, merged over a range, and of moves.
+    package init(
+        inputs: [Input],
+        lower: [UInt8],
+        upper: [UInt8],
+        order: UInt64,
+        orders: [UInt64],
+        moves: [Input],
+        bytes: Int,
+        reason: Reason
+    ) {
+        self.inputs = inputs
+        self.lower = lower
+        self.upper = upper
+        self.order = order
+        self.orders = orders
+        self.moves = moves
+        self.bytes = bytes
+        self.reason = reason
+    }
 }
