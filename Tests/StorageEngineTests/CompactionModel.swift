@@ -86,7 +86,8 @@ struct CompactionModel {
             }
             references[index].order = choice.order
         }
-        begun.append(choice.orders)
+        begun = picture.unfinished
+        if !begun.contains(choice.orders) { begun.append(choice.orders) }
         if !choice.inputs.isEmpty { running.append(choice) }
         try checkRuns()
     }
@@ -134,8 +135,7 @@ struct CompactionModel {
         guard choice.order == choice.orders.max() else {
             throw Broken(description: "the output's order is not the largest of \(choice)")
         }
-        for bounds in references.map(part) {
-            guard choice.orders.contains(bounds.order) else { continue }
+        for bounds in references.map(part) where choice.orders.contains(bounds.order) {
             let name = CompactionChoice.Input(number: bounds.number, lower: bounds.lower)
             let isInRange = less(bounds.lower, choice.upper) && less(choice.lower, bounds.end)
             guard isInRange == choice.inputs.contains(name) else {
@@ -160,8 +160,8 @@ struct CompactionModel {
     }
 
     private func checkRuns() throws {
-        for (order, run) in Dictionary(grouping: references.map(part), by: \.order) {
-            let sorted = run.sorted { less($0.lower, $1.lower) }
+        for (order, run) in Dictionary(grouping: references, by: \.order) {
+            let sorted = run.sorted { less($0.lower, $1.lower) }.map(part)
             for (part, next) in zip(sorted, sorted.dropFirst()) where less(next.lower, part.end) {
                 throw Broken(description: "\(part) and \(next) overlap in run \(order)")
             }
@@ -191,11 +191,20 @@ struct CompactionModel {
 
     private func contents(_ reference: Reference) -> ArraySlice<UInt64> {
         let file = files[reference.number] ?? []
-        let lower = firstNumber(reference.lower)
-        let start = file.firstIndex { $0 >= lower } ?? file.endIndex
-        guard let upper = reference.upper.map(firstNumber) else { return file[start...] }
-        let end = file.firstIndex { $0 >= upper } ?? file.endIndex
+        let start = place(of: reference.lower, in: file)
+        let end = reference.upper.map { place(of: $0, in: file) } ?? file.endIndex
         return file[start..<max(start, end)]
+    }
+
+    private func place(of key: [UInt8], in file: [UInt64]) -> Int {
+        let number = firstNumber(key)
+        var low = 0
+        var high = file.count
+        while low < high {
+            let middle = (low + high) / 2
+            if file[middle] < number { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 
     /// The smallest number whose bytes do not come before a key.

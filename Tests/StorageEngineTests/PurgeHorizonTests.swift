@@ -5,8 +5,10 @@ import StorageEngine
 @Suite struct `Purge horizon` {
     private let horizon = PurgeHorizon(
         now: 100,
-        ranges: [.init(through: 9, stamp: 50), .init(through: 10, stamp: 0),
-            .init(through: 99, stamp: 70)]
+        ranges: [
+            .init(through: 9, stamp: 50), .init(through: 10, stamp: 0),
+            .init(through: 99, stamp: 70),
+        ]
     )
 
     @Test func `each prefix has the stamp of the first range that ends at or behind it`() {
@@ -19,7 +21,8 @@ import StorageEngine
         #expect(horizon.stamp(at: .max) == nil)
     }
 
-    @Test func `nothing goes that is newer than the horizon, not yet expired, or hides something`() {
+    @Test func `nothing goes that is newer than the horizon, not yet expired, or hides something`()
+    {
         func may(_ from: UInt64?, _ stamp: UInt64, _ prefix: UInt64, older: Bool = false) -> Bool {
             horizon.mayPurge(
                 droppableFrom: from,

@@ -35,14 +35,16 @@ package struct CompactionThrottle: Sendable {
         rate = Double(settings.ceiling)
     }
 
-    /// The bytes a second that all compactions together may write until the next call; nil if
-    /// there is no limit. To be called at regular times, about ten a second.
+    /// Says how fast all compactions together may write until the next call.
+    ///
+    /// To be called at regular times, about ten a second.
     ///
     /// - Parameters:
     ///   - backlog: bytes of the compactions that wait.
     ///   - latency: the foreground's latency since the last call; nil if nothing was measured.
     ///   - quietLatency: what it is without compaction; nil if that is not known.
     ///   - writeBudget: bytes a second that the disk has left; nil if that is not known.
+    /// - Returns: bytes a second; nil if there is no limit.
     package mutating func allowedRate(
         backlog: Int,
         latency: Duration?,

@@ -43,7 +43,9 @@ public struct PurgeHorizon: Equatable, Sendable {
         PurgeHorizon(now: now, ranges: [Range(through: .max, stamp: .max)])
     }
 
-    /// The largest stamp that may be forgotten at a prefix; nil if none may. Takes O(log n).
+    /// The largest stamp that may be forgotten at a prefix, or nil if none may.
+    ///
+    /// Takes O(log n) of the ranges.
     package func stamp(at prefix: UInt64) -> UInt64? {
         var low = 0
         var high = ranges.count
@@ -62,6 +64,7 @@ public struct PurgeHorizon: Equatable, Sendable {
     ///   - prefix: its prefix.
     ///   - mayHaveOlder: whether another table or memtable may hold an entry of the key; asked
     ///     last, and only if all else allows it.
+    /// - Returns: true if nothing is lost by leaving it out.
     package func mayPurge(
         droppableFrom: UInt64?,
         stamp: UInt64,

@@ -63,11 +63,13 @@ public struct SizeTieredPolicy: Sendable {
         return chooseDroppable(picture, besides: begun)
     }
 
-    /// The next range of making all runs one, or nil if there is one run or everything that is
-    /// left is being done.
+    /// The next range of making all runs one.
     ///
-    /// - Parameter newest: the order of the newest run to take part. It must stay the same over
-    ///   the ranges of one request, or flushes in the meantime begin it anew.
+    /// - Parameters:
+    ///   - picture: the tree.
+    ///   - newest: the order of the newest run to take part. It must stay the same over the ranges
+    ///     of one request, or flushes in the meantime begin it anew.
+    /// - Returns: nil if there is one run, or everything that is left is being done.
     package func chooseAll(
         _ picture: TreePicture,
         through newest: UInt64 = .max

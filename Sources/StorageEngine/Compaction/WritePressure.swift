@@ -6,12 +6,15 @@ package enum WritePressure {
     /// The longest delay, at the limit; 10 ms.
     package static let longest = Duration.milliseconds(10)
 
-    /// The delay of the next write: none up to three quarters of the budget, from there growing
-    /// with the square of the distance up to `longest` at all of it and beyond.
+    /// How long the next write waits.
+    ///
+    /// None up to three quarters of the budget; from there the delay grows with the square of the
+    /// distance, up to `longest` at all of the budget and beyond.
     ///
     /// - Parameters:
     ///   - memoryInUse: bytes of memtables and of batches on their way to them.
     ///   - budget: bytes they may have; without any every write waits the longest.
+    /// - Returns: from zero to `longest`.
     package static func delay(memoryInUse: Int, budget: Int) -> Duration {
         guard budget > 0 else { return longest }
         let share = (Double(max(memoryInUse, 0)) / Double(budget) - 0.75) / 0.25
