@@ -139,18 +139,13 @@ import Testing
         let sizes = Dictionary(grouping: picture.parts, by: \.order).values
             .map { $0.reduce(0) { $0 + $1.bytes } }.sorted()
         var largest = 0
-        for start in sizes.indices {
-            var sum = 0
-            var count = 0
-            for size in sizes[start...] {
-                let average = count == 0 ? Double(size) : Double(sum) / Double(count)
-                let isSmall =
-                    size < policy.minimumSize && average < Double(policy.minimumSize)
-                guard isSmall || Double(size) <= policy.bucketHigh * average else { break }
-                sum += size
-                count += 1
-            }
-            largest = max(largest, start == sizes.startIndex ? count : 0)
+        var bucket: [Int] = []
+        for size in sizes {
+            let average = Double(bucket.reduce(0, +)) / Double(max(bucket.count, 1))
+            let isSmall = size < policy.minimumSize && average < Double(policy.minimumSize)
+            if !isSmall, Double(size) > policy.bucketHigh * average { bucket = [] }
+            bucket.append(size)
+            largest = max(largest, bucket.count)
         }
         return largest
     }
