@@ -37,8 +37,15 @@ extension Engine {
     }
 
     func nextCompaction(of tree: Tree) -> CompactionChoice? {
+        // Choosing looks at all parts; it is not worth asking again before something changed.
+        let changes = tree.changes
         let upkeep = tree.upkeep.withLock { $0 }
-        return choose(picture(of: tree.view, upkeep))
+        guard upkeep.settledAt != changes else { return nil }
+        let choice = choose(picture(of: tree.view, upkeep))
+        if choice == nil, upkeep.running.isEmpty {
+            tree.upkeep.withLock { $0.settledAt = changes }
+        }
+        return choice
     }
 
     /// Chooses a compaction and notes that it is under way.
@@ -49,9 +56,7 @@ extension Engine {
         tree.upkeep.withLock { upkeep in
             guard let choice = choose(picture(of: tree.view, upkeep)) else { return nil }
             upkeep.running.append(choice)
-            if choice.orders.count > 1, !upkeep.begun.contains(choice.orders) {
-                upkeep.begun.append(choice.orders)
-            }
+            if !upkeep.begun.contains(choice.orders) { upkeep.begun.append(choice.orders) }
             return choice
         }
     }

@@ -138,7 +138,7 @@ extension Engine {
             return gone
         }
         for metadata in gone {
-            tableFiles.forget(metadata)
+            tableFiles.forget(metadata.number)
             let path = FileNames.table(metadata.number, tree: metadata.tree, in: directory)
             do throws(FileSystemError) {
                 try files.remove(path)

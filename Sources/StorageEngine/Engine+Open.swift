@@ -104,28 +104,16 @@ struct Recovery {
                 files: files
             )
         }
-        let contents = try log(&state, hasManifest: hasManifest, segments)
+        var contents = try log(&state, hasManifest: hasManifest, segments)
         let tableFiles = TableFiles(directory: directory, files: files, limit: options.openFiles)
         let cache = BlockCache(capacity: options.cacheSize)
-        var trees: [UInt32: Tree] = [:]
-        for (number, tree) in state.trees.sorted(by: { $0.key < $1.key }) {
-            trees[number] = try open(number, tree, tableFiles, cache)
-        }
-        let nextSequence = trees.values.reduce(contents.nextSequence) { next, tree in
-            tree.rule.isOverwrite ? max(next, tree.view.newestStamp >> 1 + 1) : next
-        }
-        let log = try Log(
-            files: files,
-            directory: directory,
-            options: options,
-            continuing: contents,
-            segments: segments,
-            nextSequence: nextSequence
-        )
+        let trees = try open(state, tableFiles, cache)
+        contents.raiseSequence(above: trees.values)
+        let log = try log(behind: contents, segments)
         try replay(contents, into: trees, log)
         if !contents.isClean {
             _ = try log.write(syncing: true)
-            state.logBegins = log.firstSegment
+            state.logBegins = log.segments.lowerBound
         }
         let manifest = try Manifest(
             writing: state,
@@ -134,7 +122,11 @@ struct Recovery {
             identity: options.identity,
             files: files
         )
-        try log.trim(before: state.logBegins)
+        for number in segments where number < state.logBegins && !contents.isClean {
+            try onDisk { () throws(FileSystemError) in
+                try files.remove(FileNames.segment(number, in: directory))
+            }
+        }
         try removeObsoleteFiles(&state)
         let (next, unknown) = try names(state)
         return Engine.Parts(
@@ -151,6 +143,40 @@ struct Recovery {
             memory: trees.values.reduce(0) { $0 + $1.view.memoryInUse },
             unknownFiles: unknown,
             damage: found
+        )
+    }
+
+    /// The trees of a directory as its last engine left them, read without changing anything.
+    mutating func read() throws(StorageError) -> [UInt32: Tree] {
+        var (state, _) = try Manifest.read(directory, identity: options.identity, files: files)
+        let names = try list(FileNames.logDirectory(directory))
+        let segments = names.compactMap { FileNames.number($0, suffix: ".log") }.sorted()
+        let contents = try log(&state, hasManifest: true, segments)
+        let tableFiles = TableFiles(directory: directory, files: files, limit: options.openFiles)
+        let cache = BlockCache(capacity: options.cacheSize)
+        let trees = try open(state, tableFiles, cache)
+        try replay(contents, into: trees, nil)
+        return trees
+    }
+
+    /// The log to go on with: behind what was read if all of that is on the disk, else a new one.
+    private func log(
+        behind contents: LogReader.Contents,
+        _ segments: [UInt64]
+    ) throws(StorageError) -> Log {
+        if contents.isClean {
+            return try Log(files: files, directory: directory, options: options, behind: contents)
+        }
+        let first = (segments.last ?? 0) + 1
+        let isNext = contents.end.segment + 1 == first
+        return try Log(
+            files: files,
+            directory: directory,
+            options: options,
+            segment: first,
+            previousEnd: isNext ? contents.end.offset : 0,
+            durable: contents.mark,
+            sequence: contents.nextSequence
         )
     }
 
@@ -208,6 +234,18 @@ struct Recovery {
     }
 
     private mutating func open(
+        _ state: Manifest.State,
+        _ tableFiles: TableFiles,
+        _ cache: BlockCache
+    ) throws(StorageError) -> [UInt32: Tree] {
+        var trees: [UInt32: Tree] = [:]
+        for (number, tree) in state.trees.sorted(by: { $0.key < $1.key }) {
+            trees[number] = try open(number, tree, tableFiles, cache)
+        }
+        return trees
+    }
+
+    private mutating func open(
         _ number: UInt32,
         _ tree: Manifest.State.Tree,
         _ tableFiles: TableFiles,
@@ -257,32 +295,39 @@ struct Recovery {
         } catch {
             guard case .corruption = error else { throw error }
             try report(error)
-            return Table(unreadable: metadata, error: error, files: tableFiles, cache: cache)
+            return Table(unreadable: metadata, error: error)
         }
     }
 
     /// Puts the records of live trees into their memtables, and into the new log unless the old
-    /// one is known to be on the disk.
+    /// one stays.
     private func replay(
         _ contents: LogReader.Contents,
         into trees: [UInt32: Tree],
-        _ log: Log
+        _ log: Log?
     ) throws(StorageError) {
         for segment in contents.segments {
-            for batch in segment.batches where batch.count > 0 {
-                var kept = batch.records(of: segment)
-                kept.removeRecords { record in
-                    guard let tree = trees[record.tree] else { return true }
-                    return batch.position < tree.since
+            let span = segment.bytes.span.bytes
+            for batch in segment.batches {
+                var kept = WriteBatch(capacity: batch.payload.count)
+                kept.add(recordsOf: batch.payload, of: span) { record in
+                    trees[record.tree].map { batch.position >= $0.since } ?? false
                 }
-                guard kept.count > 0 else { continue }
-                let place =
-                    contents.isClean
-                    ? log.kept(kept, at: batch.end, sequence: batch.sequence)
-                    : try log.append(kept, sequence: batch.sequence)
-                _ = Engine.insert(kept, at: place, log) { trees[$0] }
+                let place = AppendedPosition(end: batch.end, sequence: batch.sequence)
+                if let log, !contents.isClean {
+                    guard kept.count > 0 else { continue }
+                    let moved = try log.append(kept)
+                    _ = Engine.insert(kept, at: moved, log) { trees[$0] }
+                } else {
+                    // Records keep their numbers, so those of dropped trees are not left out.
+                    kept.removeAll()
+                    kept.add(recordsOf: batch.payload, of: span) { _ in true }
+                    _ = Engine.insert(kept, at: place, nil) { number in
+                        trees[number].flatMap { batch.position >= $0.since ? $0 : nil }
+                    }
+                }
             }
-            if !contents.isClean { _ = try log.write(syncing: false) }
+            if let log, !contents.isClean { _ = try log.write(syncing: false) }
         }
     }
 
@@ -333,5 +378,27 @@ struct Recovery {
 
     private func list(_ directory: String) throws(StorageError) -> [String] {
         try onDisk { () throws(FileSystemError) in try files.list(directory) }
+    }
+}
+
+extension LogReader.Contents {
+    /// Numbers the next record above those of all entries that the engine stamped itself.
+    fileprivate mutating func raiseSequence(above trees: some Collection<Tree>) {
+        for tree in trees where tree.rule.isOverwrite {
+            nextSequence = max(nextSequence, tree.view.newestStamp >> 1 + 1)
+        }
+    }
+}
+
+extension LogDamage {
+    /// The keys of which it may have taken records; stamps up to `newestStamp` may be lost.
+    fileprivate func lostRange(newestStamp: UInt64) -> LostRange {
+        let nothing: [UInt8] = []
+        let last = prefixes?.upperBound ?? .max
+        return LostRange(
+            lower: orderedKey(prefixes?.lowerBound ?? 0, nothing.span.bytes),
+            upper: last == .max ? nil : orderedKey(last + 1, nothing.span.bytes),
+            newestStamp: newestStamp
+        )
     }
 }

@@ -173,11 +173,17 @@ struct DirectoryCopy {
             try files.createDirectory(FileNames.logDirectory(target))
             try files.syncDirectory(target)
         }
-        copy.logBegins = try Log.createEmpty(
-            in: target,
-            on: files,
-            identity: options.identity
+        let log = try Log(
+            files: files,
+            directory: target,
+            options: options,
+            segment: 1,
+            previousEnd: 0,
+            durable: LogPosition(segment: 0, offset: 0),
+            sequence: 1
         )
+        try log.close()
+        copy.logBegins = 1
         _ = try Manifest(
             writing: copy,
             generation: 1,

@@ -81,6 +81,7 @@ extension Engine {
         try existing(number).upkeep.withLock { upkeep in
             upkeep.horizon = horizon
             upkeep.futile = []
+            upkeep.settledAt = -1
         }
     }
 

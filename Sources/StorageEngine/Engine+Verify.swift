@@ -26,6 +26,29 @@ public struct ScrubReport: Equatable, Sendable {
     public internal(set) var skippedTables: [UInt64] = []
 }
 
+extension TableDamage {
+    /// The damage as seen by a tree that has a part of the table.
+    func finding(in part: Part, tree: UInt32) -> TableFinding {
+        TableFinding(
+            tree: tree,
+            error: .corruption(
+                file: file,
+                offset: offset,
+                expected: expected,
+                found: found,
+                what: what
+            ),
+            range: lower.isEmpty
+                ? nil
+                : LostRange(
+                    lower: lower,
+                    upper: upper,
+                    newestStamp: part.reference.metadata.newestStamp
+                )
+        )
+    }
+}
+
 extension Engine {
     /// Reads every table of a tree and checks all its bytes; changes nothing.
     ///

@@ -53,15 +53,27 @@ extension TreeView {
             throw .lost(tree: tree.number, range: range)
         }
         var tables: [VersionCursor] = []
-        for part in parts {
-            let first = max(firstPrefix, prefix(ofOrderedKey: part.reference.lower.span.bytes))
-            guard part.mayHold(from: firstPrefix, through: lastPrefix) else { continue }
+        // A prefix that a part's bounds cut is looked up by its values.
+        var cut: Set<UInt64> = []
+        for part in parts where part.mayHold(from: firstPrefix, through: lastPrefix) {
+            let lower = prefix(ofOrderedKey: part.reference.lower.span.bytes)
+            let upper = part.reference.upper.map { prefix(ofOrderedKey: $0.span.bytes) }
+            if part.reference.lower != part.reference.metadata.firstKey { cut.insert(lower) }
+            if let upper { cut.insert(upper) }
             let cursor = try VersionCursor(
                 part.table,
-                fromPrefix: first,
-                throughPrefix: lastPrefix,
-                bounds: part.reference
+                fromPrefix: max(firstPrefix, lower),
+                throughPrefix: min(lastPrefix, upper ?? .max)
             )
+            guard let cursor else {
+                return try visitByValues(
+                    tree: tree,
+                    digest: digest,
+                    from: firstPrefix,
+                    through: lastPrefix,
+                    body
+                )
+            }
             if !cursor.isAtEnd { tables.append(cursor) }
         }
         var memtables = (frozen + [active]).filter { !$0.isEmpty }
@@ -107,12 +119,27 @@ extension TreeView {
                     memtables[index].advance()
                 }
             }
-            if versions.contains(where: \.isShared) {
+            if cut.contains(least) || versions.contains(where: \.isShared) {
                 versions = try joined(at: least, tree: tree, digest: digest)
             }
             for version in versions.sorted(by: { $0.keyDigest < $1.keyDigest }) {
                 guard body(least, version.keyDigest, version.versionDigest) else { return }
             }
+        }
+    }
+
+    /// As `visitVersions`, where a table has lost its version index.
+    private func visitByValues(
+        tree: Tree,
+        digest: (RawSpan) -> UInt64,
+        from first: UInt64,
+        through last: UInt64,
+        _ body: (_ prefix: UInt64, _ keyDigest: UInt64, _ versionDigest: UInt64) -> Bool
+    ) throws(StorageError) {
+        try visit(tree: tree, from: .from(prefix: first), through: last) {
+            prefix, key, value, _ in
+            let ordered = orderedKey(prefix, key)
+            return body(prefix, Table.hash(ordered.span.bytes), digest(value))
         }
     }
 

@@ -24,8 +24,8 @@ extension Engine {
         let position = try append(batch)
         do throws(StorageError) {
             switch durability {
-            case .synced: try log.sync(through: position.end)
-            case .written: _ = try log.write(syncing: false)
+            case .synced: try log.sync(through: position)
+            case .written: try log.write(through: position)
             }
         } catch {
             abandon(batch, at: position)
@@ -126,16 +126,13 @@ extension Engine {
     /// - Throws: `poisoned`, `closed`, `diskFull`, `io`.
     @discardableResult
     public func writeIdleMark() throws(StorageError) -> Bool {
-        guard log.needsMark else { return false }
-        _ = try log.append(WriteBatch())
-        _ = try log.write(syncing: true)
-        return true
+        try log.mark()
     }
 
     /// Gives an appended batch up whose sync failed; it may or may not be there after a restart.
     public func abandon(_ batch: borrowing WriteBatch, at position: AppendedPosition) {
         memory.subtract(batch.sizeInBytes, ordering: .relaxed)
-        log.abandon(position.end)
+        log.abandon(position)
     }
 
     /// Makes a batch visible; each appended batch exactly once.
@@ -160,7 +157,7 @@ extension Engine {
     static func insert(
         _ batch: borrowing WriteBatch,
         at position: AppendedPosition,
-        _ log: Log,
+        _ log: Log?,
         tree: (UInt32) -> Tree?
     ) -> (outcomes: [ApplyOutcome], growth: Int) {
         var outcomes: [ApplyOutcome] = []
@@ -199,7 +196,7 @@ extension Engine {
                 growth += view.active.sizeInBytes - before
             }
         }
-        log.applied(position.end)
+        log?.applied(position)
         return (outcomes, growth)
     }
 }

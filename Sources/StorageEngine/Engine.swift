@@ -141,7 +141,7 @@ public final class Engine: Sendable {
         defer { lock?.release() }
         if let refusal = log.refusal { throw refusal }
         _ = try log.write(syncing: true)
-        try writeIdleMark()
+        try log.mark()
         try log.close()
     }
 }

@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// How much an engine holds, and what it has done since it was opened.
 public struct EngineStatistics: Equatable, Sendable {
     /// How much one tree holds.
@@ -76,6 +78,7 @@ extension Engine {
                 lostRanges: view.lost.count
             )
         }
+        let cached = cache.statistics
         return EngineStatistics(
             trees: trees,
             logBytes: log.sizeInBytes,
@@ -86,9 +89,9 @@ extension Engine {
             purgedEntries: counters.purgedEntries.value,
             compactionBacklog: compactionBacklog,
             obsoleteTables: obsolete.withLock { $0.count },
-            cacheHits: cache.hits,
-            cacheMisses: cache.misses,
-            cacheBytes: cache.sizeInBytes
+            cacheHits: cached.hits,
+            cacheMisses: cached.misses,
+            cacheBytes: cached.sizeInBytes
         )
     }
 }

@@ -23,16 +23,13 @@ struct TableSalvage {
     ) throws(StorageError) -> Bool {
         if !isOpen {
             isOpen = true
-            do throws(StorageError) {
-                cursor = try TableCursor(
-                    table,
-                    from: reference.lower.span.bytes,
-                    before: reference.upper,
-                    readAhead: 0
-                )
-            } catch {
-                guard case .corruption = error else { throw error }
-                try skip(lose)
+            cursor = try TableCursor(
+                table,
+                from: reference.lower.span.bytes,
+                before: reference.upper,
+                readAhead: 0
+            ) { _, lower, upper in
+                if lower != upper { lose(lower, upper) }
             }
         }
         guard let current = cursor, !current.isAtEnd else { return false }
@@ -45,5 +42,20 @@ struct TableSalvage {
             try skip(lose)
         }
         return true
+    }
+
+    /// Leaves out blocks until one is whole.
+    private mutating func skip(
+        _ lose: (_ lower: [UInt8], _ upper: [UInt8]?) -> Void
+    ) throws(StorageError) {
+        while let range = cursor?.skipDamage() {
+            if range.lower != range.upper { lose(range.lower, range.upper) }
+            do throws(StorageError) {
+                try cursor?.advance()
+                return
+            } catch {
+                guard case .corruption = error else { throw error }
+            }
+        }
     }
 }

@@ -11,7 +11,7 @@ final class Tree: Sendable {
     let rule: MergeRule
     /// Records of the log before this belong to an earlier tree of the number.
     let since: LogPosition
-    private let current: Mutex<TreeView>
+    private let current: Mutex<(view: TreeView, changes: Int)>
     /// Serialises writers; holds whether the tree was dropped.
     let writer = Mutex(false)
     let upkeep = Mutex(Upkeep())
@@ -28,6 +28,8 @@ final class Tree: Sendable {
         var begun: [[UInt64]] = []
         /// Tables that were rewritten alone for what could be left out of them.
         var futile: Set<UInt64> = []
+        /// `Tree.changes` when there was last nothing to compact.
+        var settledAt = -1
         var compression = Compression.none
         var horizon = PurgeHorizon.never
     }
@@ -36,14 +38,18 @@ final class Tree: Sendable {
         self.number = number
         self.rule = rule
         self.since = since
-        current = Mutex(view)
+        current = Mutex((view, 0))
     }
 
-    var view: TreeView { current.withLock { $0 } }
+    var view: TreeView { current.withLock { $0.view } }
+    /// How often the view was replaced.
+    var changes: Int { current.withLock { $0.changes } }
 
     /// Puts another view in place of the current one.
     func change(_ body: (TreeView) -> TreeView) {
-        current.withLock { $0 = body($0) }
+        current.withLock { current in
+            current = (body(current.view), current.changes + 1)
+        }
     }
 
     /// Makes the active memtable a frozen one, unless it is empty.

@@ -94,9 +94,7 @@ struct Run: Sendable {
 
     init(order: UInt64, parts: [Part]) {
         self.order = order
-        self.parts = parts.sorted {
-            compareBytes($0.reference.lower.span.bytes, $1.reference.lower.span.bytes) < 0
-        }
+        self.parts = parts.sorted { precedes($0.reference.lower, $1.reference.lower) }
         newestStamp = parts.reduce(0) { max($0, $1.reference.metadata.newestStamp) }
     }
 
@@ -114,11 +112,8 @@ struct Run: Sendable {
         var high = parts.count
         while low < high {
             let middle = (low + high) / 2
-            if compareBytes(parts[middle].reference.lower.span.bytes, key) <= 0 {
-                low = middle + 1
-            } else {
-                high = middle
-            }
+            let lower = parts[middle].reference.lower
+            if compareBytes(lower.span.bytes, key) <= 0 { low = middle + 1 } else { high = middle }
         }
         guard low > 0, parts[low - 1].contains(key) else { return nil }
         return parts[low - 1]

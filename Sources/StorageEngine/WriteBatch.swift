@@ -94,6 +94,29 @@ public struct WriteBatch: Sendable {
         highest = 0
     }
 
+    /// Adds those records of a log's payload, whole and checked, that are wanted.
+    mutating func add(
+        recordsOf payload: ByteRange,
+        of source: RawSpan,
+        where isWanted: (Record) -> Bool
+    ) {
+        let records = source.extracting(0..<payload.end)
+        var next = Record(in: records, at: payload.offset)
+        while let record = next {
+            if isWanted(record) {
+                add(
+                    tree: record.tree,
+                    prefix: record.prefix,
+                    source.extracting(record.key.offset..<record.key.end),
+                    source.extracting(record.value.offset..<record.value.end),
+                    stamp: record.stamp,
+                    flags: record.isDeletion ? Record.deletionFlag : 0
+                )
+            }
+            next = Record(in: records, at: record.value.end)
+        }
+    }
+
     private mutating func add(
         tree: UInt32,
         prefix: UInt64,

@@ -66,11 +66,19 @@ package struct LogReader {
 
     /// Reads the segments from `first` on.
     ///
-    /// - Parameter numbers: of the segments there are, ascending.
+    /// - Parameters:
+    ///   - first: number of the segment with which the log begins.
+    ///   - numbers: of the segments there are, ascending.
+    ///   - mark: a position known from elsewhere to have been synced.
     /// - Throws: `unsupportedFormat`, `io`.
-    package func read(from first: UInt64, numbers: [UInt64]) throws(StorageError) -> Contents {
+    package func read(
+        from first: UInt64,
+        numbers: [UInt64],
+        mark: LogPosition = LogPosition(segment: 0, offset: 0)
+    ) throws(StorageError) -> Contents {
         var scans: [LogScan] = []
         var contents = Contents()
+        contents.mark = mark
         for number in numbers where number >= first && number < .max {
             let path = FileNames.segment(number, in: directory)
             let scan = LogScan(

@@ -163,8 +163,17 @@ final class Manifest {
         }
     }
 
+    /// Binds a checksum to an engine, a generation of its manifest and a place there.
+    private static func seed(_ identity: UInt64, _ generation: UInt64, _ offset: Int) -> UInt32 {
+        var writer = ByteWriter(capacity: 24)
+        writer.uint64(identity)
+        writer.uint64(kind ^ generation)
+        writer.uint64(UInt64(offset))
+        return CRC32C.checksum(writer.bytes)
+    }
+
     private static func identityCheck(_ identity: UInt64) -> UInt32 {
-        LogFormat.seed(identity: identity, kind: kind, file: 0, offset: 0)
+        seed(identity, 0, 0)
     }
 
     private static func append(
@@ -178,12 +187,7 @@ final class Manifest {
         payload.uint32(UInt32(edits.count))
         for edit in edits { edit.write(to: &payload) }
         let offset = base + writer.count
-        let seed = LogFormat.seed(
-            identity: identity,
-            kind: kind,
-            file: generation,
-            offset: UInt64(offset)
-        )
+        let seed = Self.seed(identity, generation, offset)
         writer.uint32(UInt32(payload.count))
         writer.uint32(CRC32C.checksum(payload.bytes, seed: seed))
         writer.raw(payload.bytes)
@@ -202,12 +206,7 @@ final class Manifest {
             let checksum = try reader.uint32(in: span)
             guard length >= 4, length <= maximumRecordSize else { return nil }
             let range = try reader.range(Int(length))
-            let seed = LogFormat.seed(
-                identity: identity,
-                kind: kind,
-                file: generation,
-                offset: UInt64(offset)
-            )
+            let seed = Self.seed(identity, generation, offset)
             let found = CRC32C.checksum(span.extracting(range.offset..<range.end), seed: seed)
             return found == checksum ? range : nil
         } catch {
