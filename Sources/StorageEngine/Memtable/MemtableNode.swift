@@ -137,36 +137,36 @@ struct MemtableNode {
     /// are. The loads do not wait for one another, which takes half the time of a binary search
     /// when the node is not in the processor's cache, and no longer when it is.
     private func lowerBound(_ base: Int, _ low: Int, _ high: Int, _ value: UInt64) -> Int {
-        var start = 0
-        for line in 0..<(Self.fanOut / 8) {
-            start += isLess(base, 8 * line + 7, low, high, value)
+        let base = base + low
+        let count = high - low
+        // Often all words from `low` on are the same.
+        if count <= 0 || load(base) >= value { return low }
+        var index = 0
+        for line in 0..<(Self.fanOut / 8) { index += isLess(base, 8 * line + 7, count, value) }
+        index *= 8
+        if index < Self.fanOut {
+            let start = index
+            for offset in 0..<8 { index += isLess(base, start + offset, count, value) }
         }
-        start *= 8
-        guard start < Self.fanOut else { return start }
-        var index = start
-        for offset in 0..<8 { index += isLess(base, start + offset, low, high, value) }
-        return index
+        return low + index
     }
 
-    /// 1 for a word in front of `low` or one in front of `high` that is less than `value`, else 0.
-    private func isLess(
-        _ base: Int,
-        _ index: Int,
-        _ low: Int,
-        _ high: Int,
-        _ value: UInt64
-    ) -> Int {
+    /// 1 for one of the first `count` words from `base` that is less than `value`, else 0.
+    ///
+    /// `index` may be up to 63 even if there are fewer words: behind the first and second words of
+    /// the slots come as many words of the node, whose values do not count.
+    private func isLess(_ base: Int, _ index: Int, _ count: Int, _ value: UInt64) -> Int {
         let isBelow = load(base + index) < value ? 1 : 0
-        let isInFront = index < low ? 1 : 0
-        let isInside = index < high ? 1 : 0
-        return isInFront | isInside & isBelow
+        let isInside = index < count ? 1 : 0
+        return isInside & isBelow
     }
 
     /// The first of the words behind `low` up to `high` that is greater than `value`, which word
     /// `low` is.
     private func upperBound(_ base: Int, _ low: Int, _ high: Int, _ value: UInt64) -> Int {
         if low + 1 == high || load(base + low + 1) != value { return low + 1 }
-        return value == .max ? high : lowerBound(base, low + 1, high, value + 1)
+        if value == .max || load(base + high - 1) == value { return high }
+        return lowerBound(base, low + 1, high, value + 1)
     }
 
     // MARK: Writing
