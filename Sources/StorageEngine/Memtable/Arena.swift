@@ -25,9 +25,8 @@ struct Arena: ~Copyable, Sendable {
     private let end = Atomic<UInt>(0)
     private let nextChunkSize: Atomic<Int>
 
-    /// An arena without a chunk.
-    ///
-    /// - Parameter firstChunk: bytes of the first one; a power of two from 128 to `largestChunk`.
+    /// An arena without a chunk; the first will have `firstChunk` bytes, a power of two from 128
+    /// to `largestChunk`.
     init(firstChunk: Int) {
         nextChunkSize = Atomic(firstChunk)
     }
@@ -35,9 +34,7 @@ struct Arena: ~Copyable, Sendable {
     /// Bytes of all chunks.
     var sizeInBytes: Int { reserved.load(ordering: .relaxed) }
 
-    /// Memory of `size` bytes with any contents.
-    ///
-    /// - Parameter alignment: a power of two up to 64.
+    /// Takes memory of `size` bytes with any contents, aligned to a power of two up to 64.
     func take(_ size: Int, alignment: Int) -> UnsafeMutableRawPointer {
         guard size <= Self.largestChunk / 4 else { return unsafe ownChunk(size) }
         let mask = UInt(alignment - 1)

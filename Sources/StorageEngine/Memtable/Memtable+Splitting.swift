@@ -40,17 +40,23 @@ extension Memtable {
 
     /// Splits a full leaf and places a new key in one of the halves.
     ///
-    /// Keys that arrive in order, up or down, leave full leaves behind; others halve them.
+    /// Keys that arrive in order, up or down, split the leaf where they are and so leave full
+    /// leaves behind; others halve it.
     private func split(_ leaf: MemtableNode, for slot: MemtableSlot, at index: Int) {
         let fanOut = MemtableNode.fanOut
-        let newest = leaf.newestIndex
-        let middle =
-            index == fanOut && newest == fanOut - 1
-            ? fanOut
-            : index == 0 && newest == 0
-                ? 0
-                : fanOut / 2
-        let staysLeft = index <= middle && middle < fanOut
+        let middle: Int
+        let staysLeft: Bool
+        switch leaf.newestIndex {
+        case index - 1:
+            middle = index
+            staysLeft = middle < fanOut
+        case index:
+            middle = index
+            staysLeft = middle == 0
+        default:
+            middle = fanOut / 2
+            staysLeft = index <= middle
+        }
 
         let right = MemtableNode(in: nodes, level: 0)
         for index in middle..<fanOut { right.setSlot(index - middle, leaf.slot(index)) }
@@ -68,14 +74,13 @@ extension Memtable {
                 leaf.setNext(right.reference)
                 if staysLeft { place(slot, at: index, of: leaf, count: middle) }
             }
-            leaf.newestIndex = index
+            leaf.newestIndex = staysLeft ? index : nil
             addChild(right, from: right.slot(0))
         }
     }
 
-    /// Adds a node's right neighbour to the inner nodes above.
-    ///
-    /// - Parameter separator: the least key that the new node may have.
+    /// Adds a node's right neighbour to the inner nodes above; `separator` is the least key that
+    /// it may have.
     private func addChild(_ added: MemtableNode, from separator: MemtableSlot) {
         var added = added
         var separator = separator

@@ -74,13 +74,12 @@ package final class Memtable: Sendable {
 
     // MARK: Writing
 
-    /// Inserts a value, joined with what the memtable has of the key. For one thread at a time.
+    /// Inserts a value, joined with what the memtable has of the key; for one thread at a time.
     ///
-    /// The joined value of two gets the larger stamp. O(log count), with one search.
-    ///
-    /// - Parameters:
-    ///   - key: an ordered key of at most 65535 bytes; as `value` (less than 4 GiB) inside `source`.
-    ///   - segment: the log segment of the record.
+    /// `key` is an ordered key of at most 65535 bytes, `value` has less than 4 GiB; both lie inside
+    /// `source`. `segment` is the record's log segment, which counts whatever comes of the record.
+    /// A value that replaces the other keeps its stamp, a merged one gets the larger of both.
+    /// O(log count), with one search.
     package func insert(
         _ key: ByteRange,
         _ value: ByteRange,
@@ -152,7 +151,7 @@ package final class Memtable: Sendable {
 
     // MARK: Reading
 
-    /// Lends the value of a key and its stamp, if the key is here. From any thread.
+    /// Lends the value of a key and its stamp, if the key is here; from any thread.
     package func find<R>(
         _ key: RawSpan,
         _ body: (_ value: RawSpan, _ stamp: UInt64) -> R
@@ -164,7 +163,7 @@ package final class Memtable: Sendable {
         }
     }
 
-    /// Whether the key is here. From any thread.
+    /// Whether the key is here; from any thread.
     package func mayContain(_ key: RawSpan) -> Bool {
         withExtendedLifetime(self) { entry(of: key) != nil }
     }

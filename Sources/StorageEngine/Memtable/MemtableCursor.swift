@@ -22,9 +22,8 @@ package struct MemtableCursor {
     private var index = 0
     private var count = 0
 
-    /// A cursor at the first entry whose key is `key` or behind it.
-    ///
-    /// - Parameter key: an ordered key; no bytes for the first entry of all.
+    /// A cursor at the first entry whose ordered key is `key` or behind it; no bytes for the first
+    /// entry of all.
     package init(_ table: Memtable, from key: RawSpan) {
         self.table = table
         seek(key, isExclusive: false)

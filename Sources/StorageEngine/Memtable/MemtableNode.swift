@@ -8,8 +8,8 @@ internal import Synchronization
 ///
 /// A leaf of `count` entries has them in its first slots. An inner node of `count` children has
 /// one slot fewer: slot i is the least key that child i + 1 may have. `next` is the leaf to the
-/// right. `level` is 0 for a leaf and never changes. `newest index`, the slot of the leaf's newest
-/// key, is for the writer alone.
+/// right. `level` is 0 for a leaf and never changes. `newest index`, one more than the slot of
+/// the leaf's newest key or 0, is for the writer alone.
 ///
 /// All words are atomics, so that readers may look while the writer writes; whether what they saw
 /// belongs together is told by `version` (`Memtable`). Whatever they see, they stay inside the
@@ -111,9 +111,11 @@ struct MemtableNode {
         var low = lowerBound(Self.firsts, 0, count, key.first)
         guard low < count, first(low) == key.first else { return (low, false) }
         var high = upperBound(Self.firsts, low, count, key.first)
-        low = lowerBound(Self.seconds, low, high, key.second)
-        guard low < high, second(low) == key.second else { return (low, false) }
-        high = upperBound(Self.seconds, low, high, key.second)
+        if high > low + 1 {
+            low = lowerBound(Self.seconds, low, high, key.second)
+            guard low < high, second(low) == key.second else { return (low, false) }
+            high = upperBound(Self.seconds, low, high, key.second)
+        }
         while low < high {
             let middle = (low + high) / 2
             let order = entry(middle).compareKey(with: bytes)
@@ -130,22 +132,41 @@ struct MemtableNode {
     }
 
     /// The first of the words from `low` up to `high` that is not less than `value`.
+    ///
+    /// Counts the lines of 8 words whose last is less, and then the words of the next line that
+    /// are. The loads do not wait for one another, which takes half the time of a binary search
+    /// when the node is not in the processor's cache, and no longer when it is.
     private func lowerBound(_ base: Int, _ low: Int, _ high: Int, _ value: UInt64) -> Int {
-        var start = low
-        var count = high - low
-        while count > 1 {
-            let half = count / 2
-            start = load(base + start + half - 1) < value ? start + half : start
-            count -= half
+        let base = base + low
+        let count = high - low
+        // Often all words from `low` on are the same.
+        if count <= 0 || load(base) >= value { return low }
+        var index = 0
+        for line in 0..<(Self.fanOut / 8) { index += isLess(base, 8 * line + 7, count, value) }
+        index *= 8
+        if index < Self.fanOut {
+            let start = index
+            for offset in 0..<8 { index += isLess(base, start + offset, count, value) }
         }
-        return count == 1 && load(base + start) < value ? start + 1 : start
+        return low + index
+    }
+
+    /// 1 for one of the first `count` words from `base` that is less than `value`, else 0.
+    ///
+    /// `index` may be up to 63 even if there are fewer words: behind the first and second words of
+    /// the slots come as many words of the node, whose values do not count.
+    private func isLess(_ base: Int, _ index: Int, _ count: Int, _ value: UInt64) -> Int {
+        let isBelow = load(base + index) < value ? 1 : 0
+        let isInside = index < count ? 1 : 0
+        return isInside & isBelow
     }
 
     /// The first of the words behind `low` up to `high` that is greater than `value`, which word
     /// `low` is.
     private func upperBound(_ base: Int, _ low: Int, _ high: Int, _ value: UInt64) -> Int {
         if low + 1 == high || load(base + low + 1) != value { return low + 1 }
-        return value == .max ? high : lowerBound(base, low + 1, high, value + 1)
+        if value == .max || load(base + high - 1) == value { return high }
+        return lowerBound(base, low + 1, high, value + 1)
     }
 
     // MARK: Writing
@@ -167,9 +188,10 @@ struct MemtableNode {
         unsafe words[2].store(reference, ordering: .releasing)
     }
 
-    var newestIndex: Int {
-        get { Int(load(4)) }
-        nonmutating set { store(UInt64(newValue), 4) }
+    /// The slot of the leaf's newest key; nil if that is unknown.
+    var newestIndex: Int? {
+        get { load(4) == 0 ? nil : Int(load(4)) - 1 }
+        nonmutating set { store(newValue.map { UInt64($0) + 1 } ?? 0, 4) }
     }
 
     func setEntry(_ slot: Int, _ reference: UInt64) {
