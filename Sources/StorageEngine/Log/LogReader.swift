@@ -66,7 +66,10 @@ package struct LogReader {
 
     /// Reads the segments from `first` on.
     ///
-    /// - Parameter numbers: of the segments there are, ascending.
+    /// - Parameters:
+    ///   - first: what the manifest says that the log begins with.
+    ///   - numbers: of the segments there are, ascending.
+    /// - Returns: the log; damage below the mark is among it.
     /// - Throws: `unsupportedFormat`, `io`.
     package func read(from first: UInt64, numbers: [UInt64]) throws(StorageError) -> Contents {
         var scans: [LogScan] = []
