@@ -20,21 +20,24 @@ package final class Log: Sendable {
     let buffer: Mutex<LogBuffer>
     let writer: Mutex<Writer>
 
-    /// Begins a log of one segment whose number must be above those of all there are; its header
-    /// is on the disk on return.
+    /// Begins a log anew in one segment, whose header is on the disk on return.
+    ///
+    /// Recovery ends an older log before it, until the manifest says that the log begins with it.
     ///
     /// - Parameters:
-    ///   - segment: number of the segment.
-    ///   - previousEnd: where the segment before it ends; 0 if nothing of it counts.
-    ///   - durable: how far an earlier log is known to be synced. Batches say so until the first
-    ///     `sync`, before which the manifest must not need the new segment.
+    ///   - files: the disk.
+    ///   - directory: the engine's; its log directory must be there.
+    ///   - options: how segments are cut.
+    ///   - segment: number of the segment, above those of all there are.
+    ///   - durable: how far an older log is known to be synced. Batches say so until the first
+    ///     `sync`.
     ///   - sequence: number of the first record, above all that were given before.
+    /// - Throws: `diskFull`, `io`.
     package convenience init(
         files: any FileSystem,
         directory: String,
         options: EngineOptions,
         segment: UInt64,
-        previousEnd: UInt64,
         durable: LogPosition,
         sequence: UInt64
     ) throws(StorageError) {
@@ -42,7 +45,7 @@ package final class Log: Sendable {
             LogSegments(files: files, directory: directory, options: options),
             keeping: [],
             segment: segment,
-            previousEnd: previousEnd,
+            previousEnd: LogFormat.anew,
             durable: durable,
             sequence: sequence
         )
@@ -144,8 +147,9 @@ package final class Log: Sendable {
         buffer.withLock { $0.settle(position) }
     }
 
-    /// Notes that the owner of a batch gives it up; its outcome is unknown, and recovery may find
-    /// it. Does nothing for one that was taken back, and must not follow `applied`.
+    /// Notes that the owner of a batch gives it up; its outcome is unknown.
+    ///
+    /// Recovery may find it. Does nothing for one that was taken back; must not follow `applied`.
     package func abandon(_ position: AppendedPosition) {
         buffer.withLock { $0.settle(position) }
     }

@@ -12,7 +12,7 @@ internal import ByteCoding
 ///
 /// Checksums are CRC32C over a header with a zero in the checksum's place, joined with the word of
 /// its place (`LogPlace`); records carry their own. `previousEnd` is where the segment before ends,
-/// whatever lies behind; `sequence` is the number of the first record to come; `synced` is what
+/// whatever lies behind, or all ones where a log begins anew; `sequence` is the number of the first record to come; `synced` is what
 /// was known to be on the disk when the batch was written; `lowest` and `highest` are the bounds of
 /// the records' prefixes. A batch of no records is a mark; it takes one number too.
 enum LogFormat {
@@ -25,6 +25,8 @@ enum LogFormat {
     static let batchHeaderSize = 56
     /// Batches begin at multiples of it, which makes searching for them fast.
     static let alignment = 8
+    /// In the place of `previousEnd`: the log begins anew with the segment.
+    static let anew = UInt64.max
     /// Numbers from here on are taken for damage, so that counting on from one never overflows.
     static let sequenceLimit: UInt64 = 1 << 63
 

@@ -67,9 +67,10 @@ package struct LogReader {
     /// Reads the segments from `first` on.
     ///
     /// - Parameters:
-    ///   - first: number of the segment with which the log begins.
+    ///   - first: what the manifest says that the log begins with.
     ///   - numbers: of the segments there are, ascending.
     ///   - mark: a position known from elsewhere to have been synced.
+    /// - Returns: the log; damage below the mark is among it.
     /// - Throws: `unsupportedFormat`, `io`.
     package func read(
         from first: UInt64,

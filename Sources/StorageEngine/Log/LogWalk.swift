@@ -21,6 +21,8 @@ struct LogWalk {
 
     mutating func walk(_ scans: [LogScan]) {
         var expected = first
+        // A log that was begun anew is not whole until the manifest names its first segment.
+        let scans = scans.prefix { $0.number == first || $0.header?.previousEnd != LogFormat.anew }
         for (index, scan) in scans.enumerated() {
             if scan.number != expected {
                 meet(missing: expected, through: scan.number - 1)
