@@ -168,13 +168,11 @@ struct Recovery {
             return try Log(files: files, directory: directory, options: options, behind: contents)
         }
         let first = (segments.last ?? 0) + 1
-        let isNext = contents.end.segment + 1 == first
         return try Log(
             files: files,
             directory: directory,
             options: options,
             segment: first,
-            previousEnd: isNext ? contents.end.offset : 0,
             durable: contents.mark,
             sequence: contents.nextSequence
         )

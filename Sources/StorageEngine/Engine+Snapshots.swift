@@ -178,7 +178,6 @@ struct DirectoryCopy {
             directory: target,
             options: options,
             segment: 1,
-            previousEnd: 0,
             durable: LogPosition(segment: 0, offset: 0),
             sequence: 1
         )

@@ -4,7 +4,7 @@ import StorageEngine
 import Testing
 
 /// The values are sets of bytes.
-private let union = MergeRule(name: "union") { existing, incoming in
+private let unionOfBytes = MergeRule(name: "union") { existing, incoming in
     let held = Set(existing.array())
     let added = Set(incoming.array())
     if held.isSuperset(of: added) { return .keepExisting }
@@ -185,12 +185,12 @@ private enum Shape: CaseIterable {
 
     @Test func `a merged value has the larger of both stamps`() {
         let table = Memtable()
-        table.put([9], [1], stamp: 5, rule: union)
-        #expect(table.put([9], [2], stamp: 3, rule: union) == .merged)
+        table.put([9], [1], stamp: 5, rule: unionOfBytes)
+        #expect(table.put([9], [2], stamp: 3, rule: unionOfBytes) == .merged)
         #expect(table.value([9]) == Held(value: [1, 2], stamp: 5))
-        #expect(table.put([9], [3], stamp: 8, rule: union) == .merged)
+        #expect(table.put([9], [3], stamp: 8, rule: unionOfBytes) == .merged)
         #expect(table.value([9]) == Held(value: [1, 2, 3], stamp: 8))
-        #expect(table.put([9], [2], stamp: 9, rule: union) == .keptExisting([1, 2, 3]))
+        #expect(table.put([9], [2], stamp: 9, rule: unionOfBytes) == .keptExisting([1, 2, 3]))
         #expect(table.value([9])?.stamp == 8)
         #expect(table.oldestStamp == 3)
         #expect(table.count == 1)
@@ -202,7 +202,7 @@ private enum Shape: CaseIterable {
     ) throws {
         let shapes = Shape.allCases
         let shape = shapes[Int(seed) % shapes.count]
-        let rule = [.overwrite, newest, union][Int(seed) / shapes.count]
+        let rule = [.overwrite, newest, unionOfBytes][Int(seed) / shapes.count]
         var random = SeededRandom(seed: seed)
         var model = Model(rule: rule)
         var keys: [[UInt8]] = []
