@@ -123,6 +123,76 @@ private final class Race: Sendable {
     }
 }
 
+/// One writer fills small memtables one after another, so that readers meet many splits.
+private final class Relay: Sendable {
+    static let tableCount = 300
+    static let keyCount = 200
+
+    let tables = (0..<tableCount).map { _ in Memtable() }
+    /// Number of insertions that are over.
+    let written = Atomic<Int>(0)
+
+    var isOver: Bool { written.load(ordering: .acquiring) == Self.tableCount * Self.keyCount }
+
+    /// The key that is inserted in step `step` of each table: odd multiples permute the numbers.
+    func key(_ step: Int) -> [UInt8] {
+        orderedKey(UInt64(step * 77 % Self.keyCount), [UInt8]().span.bytes)
+    }
+
+    func write() async {
+        for index in 0..<Self.tableCount * Self.keyCount {
+            let key = key(index % Self.keyCount)
+            _ = tables[index / Self.keyCount].insert(
+                ByteRange(offset: 0, count: key.count),
+                ByteRange(offset: 0, count: key.count),
+                of: key.span.bytes,
+                stamp: 1,
+                segment: 1,
+                rule: .overwrite
+            )
+            written.store(index + 1, ordering: .releasing)
+            if index & 1023 == 0 { await Task.yield() }
+        }
+    }
+
+    /// Looks keys up and walks until the writer is done; returns what went wrong.
+    func read(_ reader: Int) async -> [String] {
+        var failures: [String] = []
+        var turns = reader
+        while !isOver, failures.isEmpty {
+            turns += 1
+            if turns & 255 == 0 { await Task.yield() }
+            let before = written.load(ordering: .acquiring)
+            let count = before % Self.keyCount
+            guard count > 0 else { continue }
+            let table = tables[before / Self.keyCount]
+            let key = key(turns % count)
+            if table.find(key.span.bytes, { value, _ in value.array() }) != key {
+                failures.append("key \(turns % count) of \(before) was not found")
+            }
+            if turns & 63 == 0 {
+                let walked = walk(table)
+                let isAscending = zip(walked, walked.dropFirst()).allSatisfy { $0 < $1 }
+                let expected = (0..<count).map { UInt64($0 * 77 % Self.keyCount) }
+                if !isAscending || !Set(walked).isSuperset(of: expected) {
+                    failures.append("a walk after \(before) gave \(walked)")
+                }
+            }
+        }
+        return failures
+    }
+
+    private func walk(_ table: Memtable) -> [UInt64] {
+        var result: [UInt64] = []
+        var cursor = MemtableCursor(table, from: [UInt8]().span.bytes)
+        while !cursor.isAtEnd {
+            result.append(cursor.first)
+            cursor.advance()
+        }
+        return result
+    }
+}
+
 @Suite struct `A memtable with readers beside its writer` {
     @Test(arguments: [1, 3, 1 << 11] as [UInt64])
     func `each reader finds what was written before it began, and cursors leave nothing out`(
@@ -142,5 +212,20 @@ private final class Race: Sendable {
         }
         #expect(race.table.count == Race.keyCount)
         #expect(await race.walk(0) == [])
+    }
+
+    @Test func `readers find their keys while leaves are split under them`() async {
+        let relay = Relay()
+        await withTaskGroup(of: [String].self) { group in
+            group.addTask {
+                await relay.write()
+                return []
+            }
+            for reader in 0..<3 {
+                group.addTask { await relay.read(reader * 7919) }
+            }
+            for await failures in group { #expect(failures == []) }
+        }
+        #expect(relay.tables.allSatisfy { $0.count == Relay.keyCount })
     }
 }

@@ -292,4 +292,24 @@ private enum Shape: CaseIterable {
         #expect(ascending)
         #expect(Set(seen).isSuperset(of: stride(from: 1, to: 200, by: 2).map(UInt8.init)))
     }
+
+    @Test(arguments: [1, 61] as [UInt64])
+    func `a cursor goes on from any entry after its leaf was split`(_ stride: UInt64) throws {
+        let count: UInt64 = 100
+        func put(_ number: UInt64, _ table: Memtable) {
+            table.put(orderedKey(number, [UInt8]().span.bytes), [])
+        }
+        for passed in 20..<Int(count) {
+            let table = Memtable()
+            for index in 0..<count { put(2 * (index * stride % count), table) }
+            var cursor = MemtableCursor(table, from: [UInt8]().span.bytes)
+            for _ in 0..<passed { cursor.advance() }
+            for index in 0..<count { put(2 * (index * stride % count) + 1, table) }
+            for number in UInt64(2 * passed)..<(2 * count) {
+                try #require(cursor.first == number, "after \(passed)")
+                cursor.advance()
+            }
+            #expect(cursor.isAtEnd)
+        }
+    }
 }

@@ -50,7 +50,7 @@ struct MemtableEntry {
     }
 
     /// What stands for the entry in a node.
-    var reference: UInt64 { UInt64(UInt(bitPattern: base)) }
+    var reference: UInt64 { unsafe UInt64(UInt(bitPattern: base)) }
 
     var stamp: UInt64 { unsafe base.loadUnaligned(as: UInt64.self) }
 

@@ -51,7 +51,7 @@ struct MemtableNode {
     }
 
     /// What stands for the node in words of others.
-    var reference: UInt64 { UInt64(UInt(bitPattern: words)) }
+    var reference: UInt64 { unsafe UInt64(UInt(bitPattern: words)) }
 
     private func load(_ index: Int) -> UInt64 {
         unsafe words[index].load(ordering: .relaxed)
