@@ -98,9 +98,8 @@ struct Record {
 
     /// Binds the checksums of the records from `start` of `bytes` to their places.
     ///
-    /// - Parameters:
-    ///   - bytes: hold `count` records of a batch from `start` on.
-    ///   - offset: where the first of them lies in the segment.
+    /// `bytes` hold `count` records of a batch from `start` on; the first lies at `offset` of its
+    /// segment.
     static func bind(
         _ bytes: inout [UInt8],
         from start: Int,

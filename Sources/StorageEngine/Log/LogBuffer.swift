@@ -128,7 +128,14 @@ struct LogBuffer {
             sequence: sequence,
             place: place
         )
-        for _ in LogFormat.batchHeaderSize + payload..<size { bytes.append(0) }
+        let padding = size - LogFormat.batchHeaderSize - payload
+        if padding > 0 {
+            unsafe withUnsafeBytes(of: UInt64(0)) { zeros in
+                unsafe bytes.append(
+                    contentsOf: UnsafeRawBufferPointer(rebasing: zeros[..<padding])
+                )
+            }
+        }
         nextSequence = header.nextSequence
         end = LogPosition(segment: end.segment, offset: end.offset + UInt64(size))
         let last = segments.count - 1
