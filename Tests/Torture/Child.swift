@@ -16,19 +16,17 @@ final class Child {
         process.standardInput = FileHandle.nullDevice
     }
 
-    /// Runs a command to its end and takes what it prints.
-    static func run(_ arguments: [String], errors: String) throws -> (status: Int32, output: String)
-    {
-        let child = try Child(arguments, errors: errors)
+    /// Runs it to its end and takes what it prints.
+    func run() throws -> (status: Int32, output: String) {
         let pipe = Pipe()
-        child.process.standardOutput = pipe
-        try child.process.run()
+        process.standardOutput = pipe
+        try process.run()
         let output = String(
             decoding: pipe.fileHandleForReading.readDataToEndOfFile(),
             as: UTF8.self
         )
-        child.process.waitUntilExit()
-        return (child.process.terminationStatus, output + child.errorText)
+        process.waitUntilExit()
+        return (process.terminationStatus, output)
     }
 
     func start() throws { try process.run() }

@@ -81,9 +81,10 @@ struct Cycles {
         var words = ["check", "--directory", directory, "--journal", journal, "--rebase"]
         if isPowerCut { words.append("--power-cut") }
         if isLeftOpen { words.append("--leave-open") }
-        let (status, output) = try Child.run(words, errors: journal + ".errors")
+        let child = try Child(words, errors: journal + ".errors")
+        let (status, output) = try child.run()
         guard let counts = CheckCounts(output: output), (status == 0) == counts.isClean else {
-            throw TortureError("check ended with \(status): \(output)")
+            throw TortureError("check ended with \(status): \(output)\(child.errorText)")
         }
         return (output, counts)
     }
