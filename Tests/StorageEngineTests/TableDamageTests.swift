@@ -6,10 +6,39 @@ import Testing
 
 @Suite struct `Damaged tables` {
     /// Whether an error is one that damage may cause.
-    private func isDamage(_ error: StorageError) -> Bool {
-        switch error {
+    private func isDamage(_ error: any Error) -> Bool {
+        switch error as? StorageError {
         case .corruption, .foreignFile, .unsupportedFormat: true
         default: false
+        }
+    }
+
+    private func open(
+        _ fixture: TableFixture,
+        _ disk: InMemoryFileSystem,
+        _ label: String
+    ) -> Table? {
+        do {
+            return try fixture.open(disk)
+        } catch {
+            #expect(isDamage(error), "\(label): \(error)")
+            return nil
+        }
+    }
+
+    private func isAnswered(
+        _ entry: TableFixture.Entry,
+        _ table: Table,
+        _ label: String
+    ) -> Bool {
+        #expect(table.mayContain(hash: Table.hash(of: entry.key)), "\(label)")
+        do {
+            let found = try table.entry(entry.key)
+            #expect(found == entry, "\(label)")
+            return true
+        } catch {
+            #expect(isDamage(error), "\(label): \(error)")
+            return false
         }
     }
 
@@ -18,79 +47,72 @@ import Testing
     /// - Returns: how many lookups were refused; nil if the table could not be opened.
     private func check(_ fixture: TableFixture, _ bytes: [UInt8], _ label: String) throws -> Int? {
         let disk = try TableFixture.disk(bytes)
-        let table: Table
-        do throws(StorageError) {
-            table = try fixture.open(disk)
-        } catch {
-            #expect(isDamage(error), "\(label): \(error)")
-            return nil
-        }
-        var refused = 0
-        for entry in fixture.entries {
-            #expect(table.mayContain(hash: Table.hash(of: entry.key)), "\(label)")
-            do throws(StorageError) {
-                #expect(try table.entry(entry.key) == entry, "\(label)")
-            } catch {
-                #expect(isDamage(error), "\(label): \(error)")
-                refused += 1
-            }
-        }
-        checkWalk(table, fixture, label)
-        try checkVersions(table, fixture, label)
+        guard let table = open(fixture, disk, label) else { return nil }
+        let refused = fixture.entries.count { !isAnswered($0, table, label) }
+        try checkWalk(table, fixture, label)
+        checkVersions(table, fixture, label)
         return refused
     }
 
     /// Walks a table over its damage; what is not walked must be in a range that was said to be
     /// unknown.
-    private func checkWalk(_ table: Table, _ fixture: TableFixture, _ label: String) {
+    private func checkWalk(_ table: Table, _ fixture: TableFixture, _ label: String) throws {
+        let start: [UInt8] = []
+        let unknown = Unknown()
         var walked: [TableFixture.Entry] = []
-        var unknown: [(lower: [UInt8], upper: [UInt8])] = []
-        do {
-            let first: [UInt8] = []
-            var cursor = try TableCursor(
-                table,
-                from: first.span.bytes,
-                before: nil,
-                readAhead: 300
-            ) { _, lower, upper in unknown.append((lower, upper)) }
-            while !cursor.isAtEnd {
-                walked.append(cursor.entry)
-                while true {
-                    do {
-                        try cursor.advance()
-                        break
-                    } catch {
-                        unknown.append(cursor.skipDamage())
-                    }
-                }
-            }
-        } catch {
-            Issue.record("\(label): \(error)")
-        }
-        let expected = fixture.entries.filter { entry in
-            !unknown.contains { range in
-                !entry.key.lexicographicallyPrecedes(range.lower)
-                    && entry.key.lexicographicallyPrecedes(range.upper)
+        var cursor = try TableCursor(
+            table,
+            from: start.span.bytes,
+            before: nil,
+            readAhead: 300,
+            onDamage: { _, lower, upper in unknown.add(lower, upper) }
+        )
+        while !cursor.isAtEnd {
+            walked.append(cursor.entry)
+            while !goesOn(&cursor) {
+                let range = cursor.skipDamage()
+                unknown.add(range.lower, range.upper)
             }
         }
+        let expected = fixture.entries.filter { !unknown.contains($0.key) }
         #expect(walked == expected, "\(label)")
     }
 
-    private func checkVersions(
-        _ table: Table,
-        _ fixture: TableFixture,
-        _ label: String
-    ) throws {
-        do throws(StorageError) {
-            guard
-                var cursor = try VersionCursor(table, fromPrefix: 0, throughPrefix: .max)
-            else { return }
-            for entry in fixture.entries {
-                #expect(!cursor.isAtEnd, "\(label)")
-                #expect(cursor.versionDigest == Hash64.hash(entry.value), "\(label)")
-                try cursor.advance()
+    /// The ranges of keys that a walk left out.
+    private final class Unknown {
+        private var ranges: [(lower: [UInt8], upper: [UInt8])] = []
+
+        func add(_ lower: [UInt8], _ upper: [UInt8]) { ranges.append((lower, upper)) }
+
+        func contains(_ key: [UInt8]) -> Bool {
+            ranges.contains { range in
+                !key.lexicographicallyPrecedes(range.lower)
+                    && key.lexicographicallyPrecedes(range.upper)
             }
-            #expect(cursor.isAtEnd, "\(label)")
+        }
+    }
+
+    private func goesOn(_ cursor: inout TableCursor) -> Bool {
+        do {
+            try cursor.advance()
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    private func isRefused(_ key: [UInt8], _ table: Table) -> Bool {
+        do {
+            return try table.entry(key) == nil
+        } catch {
+            return true
+        }
+    }
+
+    private func checkVersions(_ table: Table, _ fixture: TableFixture, _ label: String) {
+        do {
+            guard let digests = try table.versionDigests() else { return }
+            #expect(digests == fixture.entries.map { Hash64.hash($0.value) }, "\(label)")
         } catch {
             #expect(isDamage(error), "\(label): \(error)")
         }
@@ -212,9 +234,9 @@ import Testing
         #expect(table.blockCount == sound.blockCount - 1)
         var lost: [Int] = []
         for (index, entry) in fixture.entries.enumerated() {
-            let isLost = (try? table.entry(entry.key)) == nil
+            let isLost = isRefused(entry.key, table)
             if isLost { lost.append(index) }
-            #expect(isLost == ((try? indexed.entry(entry.key)) == nil))
+            #expect(isRefused(entry.key, indexed) == isLost)
         }
         let first = try #require(lost.first)
         let last = try #require(lost.last)
@@ -264,51 +286,58 @@ import Testing
         #expect(try #require(refused) > 0)
     }
 
-    @Test func `another engine's, tree's or table's file is refused, and a newer version's`() throws {
+    @Test func `the file of another engine, tree or table is refused`() throws {
         let fixture = try TableFixture.small()
-        let error = #expect(throws: StorageError.self) { try fixture.open(identity: 1) }
-        guard case .foreignFile = error else {
-            Issue.record("\(String(describing: error))")
-            return
-        }
-        var bytes = try fixture.bytes()
-        bytes[8] = 2
-        let checksum = CRC32C.checksum(Array(bytes[..<36]))
-        for index in 0..<4 { bytes[36 + index] = UInt8(truncatingIfNeeded: checksum >> (8 * index)) }
-        let newer = try TableFixture.disk(bytes)
-        #expect(throws: StorageError.unsupportedFormat(file: TableFixture.path, version: 2)) {
-            try fixture.open(newer)
-        }
+        #expect(try isForeign(fixture, fixture.metadata, identity: 1))
         for (tree, number) in [(2, 7), (1, 8)] as [(UInt32, UInt64)] {
             var metadata = fixture.metadata
             metadata.tree = tree
             metadata.number = number
-            try newer.createDirectory("/db/2")
-            let file = try newer.openForAppending(
-                "/db/\(tree)/00000\(number).sst",
-                .createNew
-            )
-            try file.append(try fixture.bytes().span.bytes)
-            let files = TableFiles(directory: "/db", files: newer, limit: 4)
-            let error = #expect(throws: StorageError.self) {
-                try Table(
-                    metadata,
-                    identity: TableFixture.identity,
-                    files: files,
-                    cache: BlockCache(capacity: 0)
-                )
-            }
-            guard case .foreignFile = error else {
-                Issue.record("\(String(describing: error))")
-                return
-            }
+            #expect(try isForeign(fixture, metadata, identity: TableFixture.identity))
+        }
+    }
+
+    /// Whether the file of a table is refused where another is expected.
+    private func isForeign(
+        _ fixture: TableFixture,
+        _ metadata: TableMetadata,
+        identity: UInt64
+    ) throws -> Bool {
+        let disk = InMemoryFileSystem()
+        try disk.createDirectory("/db")
+        try disk.createDirectory("/db/\(metadata.tree)")
+        let path = "/db/\(metadata.tree)/00000\(metadata.number).sst"
+        let file = try disk.openForAppending(path, .createNew)
+        let bytes = try fixture.bytes()
+        try file.append(bytes.span.bytes)
+        let files = TableFiles(directory: "/db", files: disk, limit: 4)
+        let cache = BlockCache(capacity: 0)
+        do {
+            _ = try Table(metadata, identity: identity, files: files, cache: cache)
+            return false
+        } catch {
+            guard case .foreignFile(path, _) = error else { return false }
+            return true
+        }
+    }
+
+    @Test func `a file of a newer version is refused`() throws {
+        let fixture = try TableFixture.small()
+        var bytes = try fixture.bytes()
+        bytes[8] = 2
+        let checksum = CRC32C.checksum(Array(bytes[..<36]))
+        for index in 0..<4 { bytes[36 + index] = UInt8(truncatingIfNeeded: checksum >> (8 * index)) }
+        let disk = try TableFixture.disk(bytes)
+        #expect(throws: StorageError.unsupportedFormat(file: TableFixture.path, version: 2)) {
+            try fixture.open(disk)
         }
     }
 
     @Test func `a missing file is told, and an unreadable table knows only what lies outside`() throws {
         let fixture = try TableFixture.small()
         try fixture.disk.remove(TableFixture.path)
-        let error = try #require(#expect(throws: StorageError.self) { try fixture.open() })
+        let thrown = #expect(throws: StorageError.self) { try fixture.open() }
+        let error = try #require(thrown)
         let table = Table(unreadable: fixture.metadata, error: error)
         #expect(table.damage == error)
         for entry in fixture.entries {

@@ -148,6 +148,19 @@ extension Table {
         }
     }
 
+    /// The digests of all values, or nil without a version index.
+    func versionDigests() throws -> [UInt64]? {
+        guard var cursor = try VersionCursor(self, fromPrefix: 0, throughPrefix: .max) else {
+            return nil
+        }
+        var digests: [UInt64] = []
+        while !cursor.isAtEnd {
+            digests.append(cursor.versionDigest)
+            try cursor.advance()
+        }
+        return digests
+    }
+
     /// Copies of the entries of a range.
     func walk(
         from key: [UInt8] = [],

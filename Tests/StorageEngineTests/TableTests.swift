@@ -150,9 +150,8 @@ import Testing
         for (first, last) in [(0, .max), (300, 1700), (301, 301), (900, 900), (5000, 6000)]
             as [(UInt64, UInt64)]
         {
-            var cursor = try #require(
-                try VersionCursor(table, fromPrefix: first, throughPrefix: last)
-            )
+            let opened = try VersionCursor(table, fromPrefix: first, throughPrefix: last)
+            var cursor = try #require(opened)
             let range = entries.filter { entry in
                 let prefix = prefix(entry.key)
                 return prefix >= first && prefix <= last
