@@ -24,11 +24,17 @@ extension Engine {
 
     /// Makes one table of a tree's memtables, the active one included.
     private func writeMemtables(of tree: Tree) throws(StorageError) {
-        tree.upkeep.withLock { $0.isFlushing = true }
+        tree.upkeep.withLock { upkeep in
+            upkeep.isFlushing = true
+            upkeep.hasFailedFlush = true
+        }
         defer { tree.upkeep.withLock { $0.isFlushing = false } }
         tree.freeze()
         let frozen = tree.view.frozen
-        guard !frozen.isEmpty else { return try trimLog() }
+        guard !frozen.isEmpty else {
+            tree.upkeep.withLock { $0.hasFailedFlush = false }
+            return try trimLog()
+        }
         // Else the current segment would keep the records until it is full, and recovery would
         // make a second table of them.
         try log.beginSegment()
@@ -54,6 +60,7 @@ extension Engine {
             }
             memory.subtract(frozen.reduce(0) { $0 + $1.sizeInBytes }, ordering: .relaxed)
         }
+        tree.upkeep.withLock { $0.hasFailedFlush = false }
         counters.flushedBytes.add(Int(clamping: metadata.length))
         try trimLog()
     }

@@ -81,9 +81,13 @@ extension Engine {
     private func nextFlush() -> UInt32? {
         var largest: (size: Int, number: UInt32) = (0, 0)
         var oldest: (segment: UInt64, number: UInt32) = (.max, 0)
-        for tree in allTrees where !tree.upkeep.withLock({ $0.isFlushing }) {
+        for tree in allTrees {
+            let (isFlushing, hasFailed) = tree.upkeep.withLock {
+                ($0.isFlushing, $0.hasFailedFlush)
+            }
+            if isFlushing { continue }
             let view = tree.view
-            if view.frozen.count >= 4 { return tree.number }
+            if hasFailed || view.frozen.count >= 4 { return tree.number }
             let size = view.memoryInUse
             if size > largest.size { largest = (size, tree.number) }
             let segment = view.oldestSegment

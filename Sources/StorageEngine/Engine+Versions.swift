@@ -137,7 +137,10 @@ extension TreeView {
         _ body: (_ prefix: UInt64, _ keyDigest: UInt64, _ versionDigest: UInt64) -> Bool
     ) throws(StorageError) {
         try visit(tree: tree, from: .from(prefix: first), through: last) {
-            prefix, key, value, _ in
+            prefix,
+            key,
+            value,
+            _ in
             let ordered = orderedKey(prefix, key)
             return body(prefix, Table.hash(ordered.span.bytes), digest(value))
         }
@@ -151,7 +154,10 @@ extension TreeView {
     ) throws(StorageError) -> [Version] {
         var versions: [Version] = []
         try visit(tree: tree, from: .from(prefix: prefix), through: prefix) {
-            prefix, key, value, stamp in
+            prefix,
+            key,
+            value,
+            stamp in
             let ordered = orderedKey(prefix, key)
             versions.append(
                 Version(

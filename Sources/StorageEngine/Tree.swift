@@ -22,6 +22,8 @@ final class Tree: Sendable {
     struct Upkeep: Sendable {
         /// Whether a flush is under way.
         var isFlushing = false
+        /// Whether the last flush failed.
+        var hasFailedFlush = false
         /// Compactions under way.
         var running: [CompactionChoice] = []
         /// The runs that have begun to become one; see `TreePicture.begun`.

@@ -112,7 +112,10 @@ private struct Knowledge {
             #expect(engine.damage.isEmpty, "\(sequence), stopped after \(calls) calls")
             // What recovery made of it is itself safe.
             let again = try openEngine(left.crashClone(random: &random))
-            #expect(try contents(again) == found, "\(sequence), stopped after \(calls) calls, twice")
+            #expect(
+                try contents(again) == found,
+                "\(sequence), stopped after \(calls) calls, twice"
+            )
         }
         return machine.hasStopped
     }

@@ -240,7 +240,9 @@ private struct Drive {
         ) {
             found = value
         }
-        if tree == Self.newest { found = (found?.isEmpty ?? true) ? nil : found.map { Array($0.dropFirst()) } }
+        if tree == Self.newest {
+            found = (found?.isEmpty ?? true) ? nil : found.map { Array($0.dropFirst()) }
+        }
         expect(found == expected, "\(tree)/\(prefix)/\(name)")
     }
 
@@ -266,7 +268,10 @@ private struct Drive {
         horizon = stamp
         for tree in [Self.overwriting, Self.newest] {
             try? engine.setPurgeHorizon(
-                PurgeHorizon(now: 1, ranges: [.init(through: .max, stamp: tree == 1 ? .max : stamp)]),
+                PurgeHorizon(
+                    now: 1,
+                    ranges: [.init(through: .max, stamp: tree == 1 ? .max : stamp)]
+                ),
                 tree: tree
             )
         }
