@@ -326,14 +326,18 @@ import Testing
         var bytes = try fixture.bytes()
         bytes[8] = 2
         let checksum = CRC32C.checksum(Array(bytes[..<36]))
-        for index in 0..<4 { bytes[36 + index] = UInt8(truncatingIfNeeded: checksum >> (8 * index)) }
+        for index in 0..<4 {
+            bytes[36 + index] = UInt8(truncatingIfNeeded: checksum >> (8 * index))
+        }
         let disk = try TableFixture.disk(bytes)
         #expect(throws: StorageError.unsupportedFormat(file: TableFixture.path, version: 2)) {
             try fixture.open(disk)
         }
     }
 
-    @Test func `a missing file is told, and an unreadable table knows only what lies outside`() throws {
+    @Test func `a missing file is told, and an unreadable table knows only what lies outside`()
+        throws
+    {
         let fixture = try TableFixture.small()
         try fixture.disk.remove(TableFixture.path)
         let thrown = #expect(throws: StorageError.self) { try fixture.open() }

@@ -121,7 +121,8 @@ struct DataBlock {
                 let sought = key.count - matched
                 let limit = min(sought, entry.unshared)
                 guard limit >= 0 else { return .malformed }
-                let common = unsafe limit == 0
+                let common =
+                    unsafe limit == 0
                     ? 0
                     : commonLength(
                         base + entry.keyOffset,
@@ -159,7 +160,8 @@ struct DataBlock {
                 return nil
             }
             let limit = min(key.count, entry.unshared)
-            let common = unsafe limit == 0
+            let common =
+                unsafe limit == 0
                 ? 0
                 : commonLength(
                     base + entry.keyOffset,

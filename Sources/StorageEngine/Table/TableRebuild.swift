@@ -64,10 +64,12 @@ struct TableRebuild {
             let bytes = unsafe UnsafeRawBufferPointer(start: block.payload, count: block.count)
             switch block.header.type {
             case .data:
-                guard !isBehindData, let entries = unsafe DataBlock(
-                    base: block.payload,
-                    count: block.count
-                ) else { return false }
+                guard !isBehindData,
+                    let entries = unsafe DataBlock(
+                        base: block.payload,
+                        count: block.count
+                    )
+                else { return false }
                 return take(entries, place)
             case .versions:
                 guard block.count >= VersionRecord.size, block.count % VersionRecord.size == 0
@@ -169,12 +171,11 @@ extension TableWindow {
             let bytes = unsafe try load(at: start, count: wanted, ahead: wanted)
             guard bytes.count >= BlockHeader.size, let base = bytes.baseAddress else { return end }
             let last = bytes.count - BlockHeader.size
-            for step in 0...last {
-                if unsafe base.loadUnaligned(fromByteOffset: step, as: UInt32.self)
-                    == BlockHeader.magic.littleEndian
-                {
-                    return start + step
-                }
+            for step in 0...last
+            where unsafe base.loadUnaligned(fromByteOffset: step, as: UInt32.self)
+                == BlockHeader.magic.littleEndian
+            {
+                return start + step
             }
             start += last + 1
         }
