@@ -9,8 +9,7 @@
 /// Every offset that comes from the payload is compared with its bounds before it is followed.
 struct DataBlock {
     // On disk: never renumber.
-    /// Entries from one restart to the next. Four find a key no faster and take 3% more room;
-    /// sixteen find it 20% slower.
+    /// Entries from one restart to the next.
     static let restartInterval = 8
     /// The least bytes of an entry.
     static let minimumEntrySize = 11

@@ -14,10 +14,7 @@ struct DataBlockBuilder {
     /// Bytes of the entries so far.
     var sizeInBytes: Int { payload.count }
 
-    /// Adds an entry.
-    ///
-    /// - Parameter common: bytes that the key has in common with the one before; not used where
-    ///   the entry is a restart.
+    /// Adds an entry whose key has its first `common` bytes in common with the one before.
     mutating func add(key: RawSpan, common: Int, value: RawSpan, stamp: UInt64) {
         let isRestart = entryCount % DataBlock.restartInterval == 0
         let shared = isRestart ? 0 : common
