@@ -159,7 +159,7 @@ package struct TableCursor {
         nextBlock = number + 1
         isInLastBlock = nextBlock == endBlock
         guard !hasReadBlock else {
-            walk.enter(entries)
+            walk.enter(entries, at: entries.start)
             return
         }
         hasReadBlock = true
