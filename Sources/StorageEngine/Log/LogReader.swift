@@ -67,13 +67,21 @@ package struct LogReader {
     /// Reads the segments from `first` on.
     ///
     /// - Parameters:
-    ///   - first: what the manifest says that the log begins with.
+    ///   - first: what the manifest says that the log begins with, whose header is on the disk
+    ///     since; nil if there is no manifest, for the lowest there is.
     ///   - numbers: of the segments there are, ascending.
     /// - Returns: the log; damage below the mark is among it.
     /// - Throws: `unsupportedFormat`, `io`.
-    package func read(from first: UInt64, numbers: [UInt64]) throws(StorageError) -> Contents {
+    package func read(from first: UInt64?, numbers: [UInt64]) throws(StorageError) -> Contents {
         var scans: [LogScan] = []
         var contents = Contents()
+        if let first {
+            contents.mark = LogPosition(
+                segment: first,
+                offset: UInt64(LogFormat.segmentHeaderSize)
+            )
+        }
+        let first = first ?? numbers.first ?? 1
         for number in numbers where number >= first && number < .max {
             let path = FileNames.segment(number, in: directory)
             let scan = LogScan(
