@@ -31,7 +31,7 @@ final class Store: Sendable {
         if !trees.contains(2) {
             try engine.createTree(2, rule: .overwrite, compression: .zlib(level: 1))
         }
-        for tree in engine.trees { engine.setPurgeHorizon(tree: tree, .everything(now: .max)) }
+        for tree in engine.trees { try engine.setPurgeHorizon(.everything(now: .max), tree: tree) }
     }
 
     /// Writes changes as one batch; waits for a flush while memory is full, half a minute at most.
