@@ -4,6 +4,13 @@ protocol PlacedFile: WritableFile {
     var place: Int { get set }
 }
 
+extension PlacedFile {
+    func rewind(to offset: Int) throws(FileSystemError) {
+        precondition(offset >= 0 && offset <= place, "rewinding from \(place) to \(offset)")
+        place = offset
+    }
+}
+
 /// A file that is written by rule.
 final class FaultyWritableFile: WritableFile {
     private let disk: FaultyFileSystem
@@ -54,6 +61,10 @@ final class FaultyWritableFile: WritableFile {
     func extend(to size: Int) throws(FileSystemError) {
         _ = try disk.check(.extend, path)
         try base.extend(to: size)
+    }
+
+    func rewind(to offset: Int) throws(FileSystemError) {
+        try base.rewind(to: offset)
     }
 
     func sync() throws(FileSystemError) {

@@ -90,6 +90,11 @@ public protocol WritableFile: AnyObject, Sendable {
     /// where `append` writes does not move. After a failure the file may be longer than before.
     func extend(to size: Int) throws(FileSystemError)
 
+    /// Moves the place where `append` writes back to `offset`, at most the place where it is.
+    ///
+    /// What lies behind it stays until it is written over.
+    func rewind(to offset: Int) throws(FileSystemError)
+
     /// Returns once all bytes written so far, and the size, are on the disk.
     ///
     /// After a failure nothing is known of the bytes since the last success; do not call it again.

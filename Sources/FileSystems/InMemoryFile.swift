@@ -23,19 +23,23 @@ final class InMemoryWritableFile: PlacedFile {
     }
 
     func append(_ bytes: RawSpan) throws(FileSystemError) {
-        let place = try openPlace(.append)
-        let written = try unsafe bytes.withUnsafeBytes { source throws(FileSystemError) in
-            try disk.state.withLock { state throws(FileSystemError) in
-                try state.requireWritable(.append, path)
-                return unsafe state.write(source, at: place, to: number)
+        let isFitting = try current.withLock { current throws(FileSystemError) in
+            try requireOpen(current.isClosed, .append)
+            let place = current.place
+            let written = try unsafe bytes.withUnsafeBytes { source throws(FileSystemError) in
+                try disk.state.withLock { state throws(FileSystemError) in
+                    try state.requireWritable(.append, path)
+                    return unsafe state.write(source, at: place, to: number)
+                }
             }
+            current.place += written
+            return written == bytes.byteCount
         }
-        current.withLock { $0.place += written }
-        if written < bytes.byteCount { throw noSpace(.append) }
+        if !isFitting { throw noSpace(.append) }
     }
 
     func extend(to size: Int) throws(FileSystemError) {
-        _ = try openPlace(.extend)
+        try requireOpen(current.withLock { $0.isClosed }, .extend)
         let isFitting = try disk.state.withLock { state throws(FileSystemError) in
             let added = size - (state.files[number]?.bytes.count ?? 0)
             guard added > 0 else { return true }
@@ -48,24 +52,23 @@ final class InMemoryWritableFile: PlacedFile {
     }
 
     func sync() throws(FileSystemError) {
-        _ = try openPlace(.sync)
+        try requireOpen(current.withLock { $0.isClosed }, .sync)
         try disk.state.withLock { state throws(FileSystemError) in
-            guard state.files[number]?.hasUnsynced == true else { return }
-            try state.requireWritable(.sync, path)
+            if state.isReadOnly, state.files[number]?.hasUnsynced == true {
+                try state.requireWritable(.sync, path)
+            }
             state.files[number]?.sync()
         }
     }
 
     func close() throws(FileSystemError) { finish() }
 
-    private func openPlace(
+    private func requireOpen(
+        _ isClosed: Bool,
         _ operation: FileSystemError.Operation
-    ) throws(FileSystemError) -> Int {
-        let (place, isClosed) = current.withLock { $0 }
-        guard !isClosed else {
-            throw FileSystemError(operation, path, .failed, "the file is closed")
-        }
-        return place
+    ) throws(FileSystemError) {
+        guard isClosed else { return }
+        throw FileSystemError(operation, path, .failed, "the file is closed")
     }
 
     private func noSpace(_ operation: FileSystemError.Operation) -> FileSystemError {

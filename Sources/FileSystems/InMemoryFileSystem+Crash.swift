@@ -28,6 +28,7 @@ extension InMemoryFileSystem {
                 clone.used += bytes.count
             }
             clone.files[number]?.names += 1
+            clone.files[number]?.durableNames += 1
         }
         return InMemoryFileSystem(clone)
     }

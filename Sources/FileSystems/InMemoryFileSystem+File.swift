@@ -9,6 +9,8 @@ extension InMemoryFileSystem {
         var overwritten: [Overwritten] = []
         /// How many names the file has.
         var names = 0
+        /// How many names it has after a crash that takes all unsynced changes.
+        var durableNames = 0
         /// How many open files stand for it.
         var openCount = 0
 
@@ -28,17 +30,23 @@ extension InMemoryFileSystem {
         var hasUnsynced: Bool { !overwritten.isEmpty || syncedCount != bytes.count }
 
         /// Puts bytes at an offset; if the file ends before it, zeros come between.
-        mutating func write(_ source: UnsafeRawBufferPointer, at offset: Int) {
-            bytes.appendZeros(offset - bytes.count)
-            let end = min(offset + source.count, syncedCount)
-            if offset < end { keepSynced(offset..<end) }
+        ///
+        /// Returns by how many bytes the file has grown.
+        mutating func write(_ source: UnsafeRawBufferPointer, at offset: Int) -> Int {
+            let size = bytes.count
+            guard source.count > 0 else { return 0 }
+            if offset > size { bytes.appendZeros(offset - size) }
+            if offset < syncedCount {
+                keepSynced(offset..<min(offset + source.count, syncedCount))
+            }
             unsafe bytes.write(source, at: offset)
+            return bytes.count - size
         }
 
         /// Takes note that all there is, is on the disk.
         mutating func sync() {
             syncedCount = bytes.count
-            overwritten = []
+            if !overwritten.isEmpty { overwritten = [] }
         }
 
         /// Cuts the file, on the disk as well.

@@ -3,6 +3,10 @@ extension InMemoryFileSystem {
     enum Entry: Equatable, Sendable {
         case directory
         case file(Int)
+
+        var file: Int? {
+            if case .file(let number) = self { number } else { nil }
+        }
     }
 
     /// A change of names that is not on the disk yet.
@@ -19,24 +23,28 @@ extension InMemoryFileSystem {
             }
         }
 
-        /// The file that has a name more by it.
+        /// The file it gives a name.
         var file: Int? {
             switch self {
-            case .set(_, .file(let number)), .rename(_, to: _, .file(let number)): number
-            default: nil
+            case .set(_, let entry), .rename(_, to: _, let entry): entry.file
+            case .remove: nil
             }
         }
 
-        /// Carries the change out on a table of names.
-        func apply(to names: inout [String: Entry]) {
+        /// Carries the change out on a table of names; returns the file that has a name more by it
+        /// and the file that has one less.
+        @discardableResult
+        func apply(to names: inout [String: Entry]) -> (gaining: Int?, losing: Int?) {
             switch self {
             case .set(let path, let entry):
-                names[path] = entry
+                return (entry.file, names.updateValue(entry, forKey: path)?.file)
             case .remove(let path):
-                names[path] = nil
+                return (nil, names.removeValue(forKey: path)?.file)
             case .rename(let path, let target, let entry):
-                if names[path] == entry { names[path] = nil }
-                names[target] = entry
+                let isMoved = names[path] == entry
+                if isMoved { names[path] = nil }
+                let old = names.updateValue(entry, forKey: target)
+                return (isMoved ? nil : entry.file, old?.file)
             }
         }
     }
@@ -57,7 +65,7 @@ extension InMemoryFileSystem {
         /// Bytes of the files that have a name or are open.
         var used = 0
         /// Files without a name, kept while they are open or a crash might bring them back.
-        var nameless: Set<Int> = []
+        var nameless: [Int] = []
 
         /// Bytes that may still be written.
         var free: Int { capacity.map { max(0, $0 - used) } ?? Self.boundless }
@@ -92,28 +100,13 @@ extension InMemoryFileSystem {
         }
 
         mutating func change(_ change: Change) {
-            switch change {
-            case .set(let path, let entry):
-                let old = names[path]
-                change.apply(to: &names)
-                count(entry, 1)
-                count(old, -1)
-            case .remove(let path):
-                let old = names[path]
-                change.apply(to: &names)
-                count(old, -1)
-            case .rename(_, to: let target, _):
-                let old = names[target]
-                change.apply(to: &names)
-                count(old, -1)
+            let (gaining, losing) = change.apply(to: &names)
+            if let gaining { keepingUsed(gaining) { $0.names += 1 } }
+            if let losing {
+                keepingUsed(losing) { $0.names -= 1 }
+                if files[losing]?.names == 0 { nameless.append(losing) }
             }
             changes.append(change)
-        }
-
-        private mutating func count(_ entry: Entry?, _ added: Int) {
-            guard case .file(let number) = entry else { return }
-            keepingUsed(number) { $0.names += added }
-            if files[number]?.names == 0 { nameless.insert(number) }
         }
 
         /// Takes note of a file that was opened (1) or closed (−1).
@@ -128,52 +121,67 @@ extension InMemoryFileSystem {
             used += added ?? 0
         }
 
-        /// Writes what there is room for; returns how many bytes that is.
+        /// Writes what there is room for to an open file; returns how many bytes that is.
         mutating func write(
             _ source: UnsafeRawBufferPointer,
             at offset: Int,
             to number: Int
         ) -> Int {
-            let size = files[number]?.bytes.count ?? 0
-            let isFitting = offset + source.count - size <= free
-            let count = isFitting ? source.count : max(0, min(source.count, size + free - offset))
-            guard count > 0 else { return 0 }
-            keepingUsed(number) { file in
-                unsafe file.write(UnsafeRawBufferPointer(rebasing: source[..<count]), at: offset)
+            var fitting = unsafe source
+            if capacity != nil {
+                let end = (files[number]?.bytes.count ?? 0) + free
+                let count = max(0, min(source.count, end - offset))
+                unsafe fitting = UnsafeRawBufferPointer(rebasing: source[..<count])
             }
-            return count
+            used += unsafe files[number]?.write(fitting, at: offset) ?? 0
+            return fitting.count
         }
 
         /// Puts the changes of a directory's names on the disk.
         mutating func syncDirectory(_ path: String) {
             var remaining: [Change] = []
             for change in changes {
-                if change.directory == path {
-                    change.apply(to: &durableNames)
-                } else {
+                guard change.directory == path else {
                     remaining.append(change)
+                    continue
                 }
+                let (gaining, losing) = change.apply(to: &durableNames)
+                if let gaining { files[gaining]?.durableNames += 1 }
+                if let losing { files[losing]?.durableNames -= 1 }
             }
             changes = remaining
             if !nameless.isEmpty { forgetFiles() }
         }
 
-        /// Forgets the files that no name, open file or crash can bring back.
+        /// Forgets the files that no open file and no crash can bring back.
         private mutating func forgetFiles() {
-            var reachable = Set(changes.compactMap(\.file))
-            for case .file(let number) in durableNames.values { reachable.insert(number) }
-            nameless = nameless.filter { number in
-                guard files[number]?.isAlive == false, !reachable.contains(number) else {
-                    return true
+            let changing = Set(changes.lazy.compactMap(\.file))
+            var kept: [Int] = []
+            for number in nameless {
+                guard let file = files[number] else { continue }
+                if file.isAlive || file.durableNames > 0 || changing.contains(number) {
+                    kept.append(number)
+                } else {
+                    files[number] = nil
                 }
-                files[number] = nil
-                return false
             }
+            nameless = kept
         }
     }
 
+    /// The directory of a path.
     static func parent(_ path: String) -> String {
-        guard let slash = path.lastIndex(of: "/") else { return "." }
+        guard let slash = lastSlash(path) else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    /// The path without its directory.
+    static func lastName(_ path: String) -> String {
+        guard let slash = lastSlash(path) else { return path }
+        return String(path[path.utf8.index(after: slash)...])
+    }
+
+    private static func lastSlash(_ path: String) -> String.Index? {
+        path.utf8.lastIndex(of: UInt8(ascii: "/"))
     }
 }

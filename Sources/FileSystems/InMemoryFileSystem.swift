@@ -96,9 +96,7 @@ public final class InMemoryFileSystem: FileSystem {
             }
             return state.names.keys
                 .filter { $0 != directory && Self.parent($0) == directory && $0 != "." }
-                .map {
-                    String($0[($0.lastIndex(of: "/").map($0.index(after:)) ?? $0.startIndex)...])
-                }
+                .map(Self.lastName)
                 .filter { !$0.isEmpty }
                 .sorted()
         }
@@ -171,7 +169,7 @@ public final class InMemoryFileSystem: FileSystem {
             guard state.names[path] == .directory else {
                 throw FileSystemError(.syncDirectory, path, .notFound, "no such directory")
             }
-            if state.changes.contains(where: { $0.directory == path }) {
+            if state.isReadOnly, state.changes.contains(where: { $0.directory == path }) {
                 try state.requireWritable(.syncDirectory, path)
             }
             state.syncDirectory(path)

@@ -50,6 +50,8 @@ struct PagedBytes: Sendable {
 
     /// Puts bytes at an offset, over what is there and behind it; `offset` is at most `count`.
     mutating func write(_ source: UnsafeRawBufferPointer, at offset: Int) {
+        let room = Self.pageSize - count % Self.pageSize
+        if offset == count, source.count <= room { return unsafe append(source) }
         var written = min(source.count, count - offset)
         unsafe replace(at: offset, with: UnsafeRawBufferPointer(rebasing: source[..<written]))
         while written < source.count {

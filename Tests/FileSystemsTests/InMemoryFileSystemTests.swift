@@ -94,6 +94,23 @@ import Testing
         #expect(try disk.text("/a") == "abcdef\0\0\0\0")
     }
 
+    @Test func `a write behind the end of a file that was cut takes room for what lies between`()
+        throws
+    {
+        let disk = InMemoryFileSystem(capacity: 10)
+        let file = try disk.openForAppending("/a", .createNew)
+        try file.append("01234567")
+        try disk.truncate("/a", to: 2)
+        try disk.make("/b", "01234", in: "/")
+        #expect(try disk.freeSpace(at: "/") == 3)
+        #expect(throws: FileSystemError.self) { try file.append("x") }
+        try file.append("")
+        #expect(try disk.size(of: "/a") == 2)
+        try disk.remove("/b")
+        #expect(throws: FileSystemError.self) { try file.append("xyz") }
+        #expect(try disk.text("/a") == "01\0\0\0\0\0\0xy")
+    }
+
     @Test func `room is given back when the last name and the last open file are gone`() throws {
         let disk = InMemoryFileSystem(capacity: 100)
         try disk.make("/a", "0123456789", in: "/")
