@@ -84,8 +84,8 @@ final class Store: Sendable {
         _ body: (_ tree: UInt32, _ prefix: UInt64, _ key: [UInt8], _ value: [UInt8]) -> Void
     ) throws {
         for tree in engine.trees {
-            try engine.visit(tree: tree, from: nil) { entry in
-                body(tree, entry.prefix, entry.key.array(), entry.value.array())
+            try engine.visit(tree: tree, from: nil) { prefix, key, value, _ in
+                body(tree, prefix, key.array(), value.array())
                 return true
             }
         }
