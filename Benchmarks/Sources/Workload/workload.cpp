@@ -214,7 +214,7 @@ private:
         const double settled = settle();
         report(count, end - start, used);
         print("settle_seconds", settled - end);
-        print("processor_seconds_settled", processor_seconds() - processor);
+        print("processor_ns", (processor_seconds() - processor) * 1e9);
         print("written_bytes", written_bytes() - written);
         print("user_bytes", count * (workload_key_size + values.size));
         print("directory_bytes", allocated_bytes(arguments.directory));

@@ -29,6 +29,9 @@ struct EngineComparison: ParsableCommand {
     @Flag(help: "One round of a second each with 200,000 keys of 256 B: tells that all works.")
     var quick = false
 
+    @Flag(help: "Rates per second of processor time, for a machine that has other load.")
+    var processorTime = false
+
     @Option(help: "Engines, with commas between them: starling, rocksdb, leveldb.")
     var engines = EngineName.allCases.map(\.rawValue).joined(separator: ",")
 
@@ -65,6 +68,7 @@ struct EngineComparison: ParsableCommand {
             ),
             keys: plan.keys,
             rounds: plan.rounds,
+            isByProcessorTime: processorTime,
             tables: results
         )
         print(report.text)

@@ -6,6 +6,8 @@ struct Report: Encodable {
     let versions: [String: String]
     let keys: Int
     let rounds: Int
+    /// Whether rates are per second of processor time.
+    let isByProcessorTime: Bool
     let tables: [Campaign.Table]
 
     var text: String {
@@ -17,6 +19,9 @@ struct Report: Encodable {
                 + versions.values.sorted().joined(separator: ", "),
             "Debian builds RocksDB with assertions on; upstream's own build is faster.",
         ]
+        if isByProcessorTime {
+            lines.append("rates are per second of processor time, all threads together")
+        }
         for table in tables {
             lines += ["", table.name, ""] + self.lines(of: table)
             lines += table.failures.map { "failed: \($0)" }
@@ -27,7 +32,7 @@ struct Report: Encodable {
     private func lines(of table: Campaign.Table) -> [String] {
         let names = table.engines.map { versions[$0.rawValue] ?? $0.rawValue }
         var cells = [["work", "unit"] + names + ["ratio", "goal", "reached"]]
-        for row in Row.all {
+        for row in Row.all.map({ isByProcessorTime ? $0.byProcessorTime : $0 }) {
             let medians = table.engines.map { table.median(row, of: $0) }
             guard medians.contains(where: { $0 != nil }) else { continue }
             let verdict = Verdict(row, in: table)

@@ -17,7 +17,14 @@ struct Row: Sendable {
     let unit: String
     let aim: Aim
     /// The names of the driver's figures, the one divided by the other if there are two.
-    private let figure: (above: String, below: String?)
+    private var figure: (above: String, below: String?)
+
+    /// The row with rates per second of processor time.
+    var byProcessorTime: Row {
+        var row = self
+        if figure.below == "seconds" { row.figure.below = "processor_seconds" }
+        return row
+    }
 
     /// The row's value from what a driver printed; nil if it is not in there.
     func value(_ figures: [String: Double]) -> Double? {
@@ -41,6 +48,13 @@ struct Row: Sendable {
     /// What a step that writes costs beside its time.
     private static func costs(of step: String) -> [Row] {
         [
+            Row(
+                name: "  processor time, upkeep included",
+                step: step,
+                unit: "ns/put",
+                aim: .none,
+                figure: ("processor_ns", "operations")
+            ),
             Row(
                 name: "  background work afterwards",
                 step: step,

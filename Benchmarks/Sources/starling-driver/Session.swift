@@ -11,12 +11,14 @@ final class Session {
     private var batch = WriteBatch(capacity: 2048)
     /// The key behind its prefix, then the value: records are copied out of one place.
     private var record: [UInt8] = []
+    /// What the engine asked this thread to wait and it has not yet.
+    private var owed = Duration.zero
 
     init(_ store: Store) {
         engine = store.engine
     }
 
-    /// Writes one record; waits while the engine is overloaded.
+    /// Writes one record, as fast as the engine wants it.
     func put(
         _ key: UnsafeRawBufferPointer,
         _ value: UnsafeRawBufferPointer,
@@ -34,6 +36,7 @@ final class Session {
             of: record.span.bytes,
             stamp: 0
         )
+        waitIfAsked()
         while true {
             do throws(StorageError) {
                 try engine.write(batch, durability: isSynced ? .synced : .written)
@@ -41,6 +44,17 @@ final class Session {
             } catch .overloaded {
                 usleep(200)
             }
+        }
+    }
+
+    /// Waits as the engine asks, a millisecond at a time: the system cannot wait for less.
+    private func waitIfAsked() {
+        let delay = engine.writeDelay
+        guard delay > .zero else { return }
+        owed += delay
+        if owed >= .milliseconds(1) {
+            usleep(UInt32(owed / .microseconds(1)))
+            owed = .zero
         }
     }
 
@@ -67,8 +81,8 @@ final class Session {
             prefix: unsafe prefix(of: key),
             key: unsafe [UInt8](key[8...])
         )
-        try engine.visit(tree: Store.tree, from: start) { entry in
-            let ends = Self.ends(of: entry.value)
+        try engine.visit(tree: Store.tree, from: start) { _, _, value, _ in
+            let ends = Self.ends(of: value)
             joined.first ^= ends.first
             joined.last ^= ends.last
             count += 1
