@@ -28,12 +28,12 @@ void print(const char *name, double value) { std::printf("%s=%.6f\n", name, valu
 struct Arguments {
     std::string phase, directory;
     std::map<std::string, uint64_t> numbers = {
-        {"keys", 100000},      {"value-size", 256}, {"threads", 1},         {"milliseconds", 5000},
+        {"keys", 100000},     {"value-size", 256},  {"threads", 1},    {"milliseconds", 5000},
         {"memory", 64 << 20}, {"cache", 64 << 20}, {"compresses", 0}, {"length", 100},
     };
 
     Arguments(int argc, char *const *argv) {
-        if (argc < 4 || argc % 2 != 0) fail("usage: driver PHASE --directory PATH [--NAME NUMBER …]");
+        if (argc < 4 || argc % 2 != 0) fail("usage: PHASE --directory PATH [--NAME NUMBER …]");
         phase = argv[1];
         for (int index = 2; index < argc; index += 2) {
             const std::string name = argv[index], value = argv[index + 1];
@@ -208,7 +208,9 @@ private:
         const double start = now(), processor = processor_seconds();
         {
             const Session session(*this);
-            for (uint64_t turn = 0; turn < count; turn++) put(session, number(turn), version, false);
+            for (uint64_t turn = 0; turn < count; turn++) {
+                put(session, number(turn), version, false);
+            }
         }
         const double end = now(), used = processor_seconds() - processor;
         const double settled = settle();
@@ -270,10 +272,14 @@ private:
 };
 
 const std::map<std::string, void (Bench::*)()> phases = {
-    {"fill", &Bench::fill},          {"overwrite", &Bench::overwrite},
-    {"write-synced", &Bench::write_synced}, {"read", &Bench::read},
-    {"read-missing", &Bench::read_missing}, {"seek", &Bench::seek},
-    {"scan", &Bench::scan},          {"fill-memtable", &Bench::fill_memtable},
+    {"fill", &Bench::fill},
+    {"overwrite", &Bench::overwrite},
+    {"write-synced", &Bench::write_synced},
+    {"read", &Bench::read},
+    {"read-missing", &Bench::read_missing},
+    {"seek", &Bench::seek},
+    {"scan", &Bench::scan},
+    {"fill-memtable", &Bench::fill_memtable},
 };
 
 }  // namespace
