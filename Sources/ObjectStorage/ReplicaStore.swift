@@ -18,9 +18,20 @@ package final class ReplicaStore: Sendable {
     private let trees: Mutex<Set<UInt32>>
 
     /// The merge rule of lww keyspaces.
-    package static let lastWriterWins = MergeRule(name: "lww") { existing, incoming in
-        LastWriterWins.incomingWins(existing, incoming) ? .takeIncoming : .keepExisting
-    }
+    package static let lastWriterWins = MergeRule(
+        name: "lww",
+        newestStampWins: true,
+        droppableFrom: { value in
+            guard let record = try? StoredRecord(decoding: value) else { return nil }
+            return record.isTombstone ? 0 : record.expiry?.milliseconds
+        },
+        versionDigest: { value in
+            StoredRecord.digest(ByteRange(offset: 0, count: value.byteCount), of: value)
+        },
+        join: { existing, incoming in
+            LastWriterWins.incomingWins(existing, incoming) ? .takeIncoming : .keepExisting
+        }
+    )
 
     private init(engine: Engine) {
         self.engine = engine
@@ -40,7 +51,8 @@ package final class ReplicaStore: Sendable {
             directory: directory,
             on: fileSystem,
             options: options,
-            rules: [lastWriterWins]
+            rules: [lastWriterWins],
+            damage: .isolate
         )
         let store = ReplicaStore(engine: engine)
         try store.adopt(topology)
@@ -80,7 +92,7 @@ package final class ReplicaStore: Sendable {
         }
 
         var batch = WriteBatch()
-        var position: LogPosition?
+        var position: AppendedPosition?
         var items: [Item] = []
 
         /// How many writes there are.
@@ -206,7 +218,7 @@ package final class ReplicaStore: Sendable {
         } catch {
             let status: WriteStatus =
                 switch error {
-                case .overloaded, .diskFull: .overloaded
+                case .overloaded, .diskFull, .diskReserve: .overloaded
                 case .unknownTree: .unknownKeyspace
                 default: .failed
                 }
@@ -253,6 +265,7 @@ package final class ReplicaStore: Sendable {
         deferred: inout [DeferredJob]
     ) {
         guard isDurable, let position = staged.position else {
+            if let position = staged.position { engine.abandon(staged.batch, at: position) }
             for item in staged.items {
                 results.append(
                     .written(item.origin, .failed, version: item.version, shadow: .zero)
