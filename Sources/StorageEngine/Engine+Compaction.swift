@@ -10,7 +10,9 @@ extension Engine {
 
     /// Merges all tables of a tree into one run, range by range, and flushes it first.
     ///
-    /// - Parameter pace: as for `perform`; after `cancel` what was done stays done.
+    /// - Parameters:
+    ///   - number: the tree's.
+    ///   - pace: as for `perform`; after `cancel` what was done stays done.
     /// - Throws: `unknownTree`, `corruption`, `diskFull`, `io`, `poisoned`, `closed`.
     public func compact(
         tree number: UInt32,
@@ -127,9 +129,11 @@ extension Engine {
     ///
     /// - Parameters:
     ///   - parts: which; those that are gone are passed over.
+    ///   - tree: theirs; if it was dropped meanwhile the new tables are given up.
     ///   - new: tables that were written, with their references.
     ///   - lost: ranges of which records may be in none of them.
     ///   - others: what comes in the place of a part.
+    /// - Throws: `poisoned`, `diskFull`, `io`.
     func replace(
         _ parts: Set<TablePart>,
         in tree: Tree,

@@ -9,7 +9,11 @@ extension Engine {
     /// particular order. A key that was deleted by a deletion of the engine's is left out;
     /// tombstones are versions like others.
     ///
-    /// - Parameter body: whether to go on.
+    /// - Parameters:
+    ///   - number: the tree's.
+    ///   - firstPrefix: the first prefix of the range.
+    ///   - lastPrefix: the last prefix that belongs to it.
+    ///   - body: whether to go on.
     /// - Throws: `unknownTree`, `noVersionIndex` if the tree's rule gives no digests, `corruption`,
     ///   `lost`, `io`.
     public func visitVersions(
