@@ -14,7 +14,7 @@ import Synchronization
 /// share one sync: `submit` gives them their place in the log, `sync` makes them durable,
 /// `finish` makes them visible and says what became of each.
 package final class ReplicaStore: Sendable {
-    private let engine: Engine
+    let engine: Engine
     private let trees: Mutex<Set<UInt32>>
 
     /// The merge rule of lww keyspaces.

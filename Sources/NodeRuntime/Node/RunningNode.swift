@@ -25,6 +25,7 @@ struct RunningNode: Sendable {
         var sync: SyncThread
         var disks: DiskThreads
         var maintenance: MaintenanceThread
+        var upkeep: UpkeepThread
         var statePool: NIOThreadPool
         var memory: ConnectionMemory
         var laneGroup: MultiThreadedEventLoopGroup
@@ -62,6 +63,7 @@ struct RunningNode: Sendable {
         )
         let disks = DiskThreads(store: store)
         let maintenance = MaintenanceThread(store: store, logger: logger)
+        let upkeep = UpkeepThread(store: store)
         let statePool = NIOThreadPool(numberOfThreads: 1)
         statePool.start()
         let memory = ConnectionMemory()
@@ -77,6 +79,7 @@ struct RunningNode: Sendable {
             sync: sync,
             disks: disks,
             maintenance: maintenance,
+            upkeep: upkeep,
             statePool: statePool,
             memory: memory,
             logger: logger
@@ -92,6 +95,7 @@ struct RunningNode: Sendable {
             sync: sync,
             disks: disks,
             maintenance: maintenance,
+            upkeep: upkeep,
             statePool: statePool,
             memory: memory,
             laneGroup: laneGroup,
@@ -237,6 +241,7 @@ struct RunningNode: Sendable {
 
     private static func stop(_ parts: Parts, within timeout: Duration) async throws {
         for listener in parts.listeners { await listener.close() }
+        parts.upkeep.cancel()
         for lane in parts.router.lanes { try await lane.call { $0.beginDraining() } }
         let deadline = ContinuousClock.now + timeout
         while ContinuousClock.now < deadline, try await !isQuiet(parts) {
@@ -253,6 +258,7 @@ struct RunningNode: Sendable {
         try await parts.sync.shutDown()
         try await parts.disks.shutDown()
         try await parts.maintenance.shutDown()
+        try await parts.upkeep.shutDown()
         try await parts.statePool.shutdownGracefully()
         do {
             try parts.store.close()

@@ -1,0 +1,39 @@
+import NIOPosix
+import ObjectStorage
+import Replication
+import Synchronization
+
+/// The thread on which the store's upkeep runs that an operator asked for.
+///
+/// A job may take hours; ordinary upkeep, syncs and reads have threads of their own.
+final class UpkeepThread: Sendable {
+    private let store: ReplicaStore
+    private let pool = NIOThreadPool(numberOfThreads: 1)
+    private let isStopping = Atomic(false)
+
+    init(store: ReplicaStore) {
+        self.store = store
+        pool.start()
+    }
+
+    /// Runs a job; `finished` hears of its end on the thread.
+    func run(_ job: UpkeepJob, finished: @escaping @Sendable ([UpkeepResult]) -> Void) {
+        pool.submit { state in
+            guard state == .active else { return }
+            finished(
+                self.store.run(job) { !self.isStopping.load(ordering: .relaxed) }
+            )
+        }
+    }
+
+    /// Has the job that is under way end with what it has done.
+    func cancel() {
+        isStopping.store(true, ordering: .relaxed)
+    }
+
+    /// Ends the thread soon; a job that is under way ends with what it has done.
+    func shutDown() async throws {
+        cancel()
+        try await pool.shutdownGracefully()
+    }
+}
