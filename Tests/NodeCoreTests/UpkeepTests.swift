@@ -8,6 +8,7 @@ import Testing
 @Suite struct `Upkeep that an operator asks for` {
     private static func cluster() throws -> ControlCluster {
         let cluster = try ControlCluster(nodesPerDatacenter: 1)
+        cluster.advance(.seconds(1))
         for name in ["users", "logs"] {
             try #require(cluster.topology(cluster.create(name, at: "dc1-n1")) != nil)
         }
@@ -142,6 +143,7 @@ import Testing
 @Suite struct `The compression of a new keyspace` {
     @Test func `reaches the topology, and one that nobody knows is refused`() throws {
         let cluster = try ControlCluster(nodesPerDatacenter: 1)
+        cluster.advance(.seconds(1))
         let created = cluster.create("logs", at: "dc1-n1", compression: 6)
         #expect(
             cluster.topology(created)?.keyspace(named: "logs")?.compression == .zlib(level: 6)
