@@ -106,17 +106,21 @@ extension Lane {
                 case .refusedClock: "its stamp lies too far ahead of their clocks"
                 case .overloaded: "they are overloaded"
                 case .unknownKeyspace: "they do not know the keyspace yet"
+                case .noRoom: "no more room is left on their disks than storage.disk_reserve"
                 default: "they refused it"
                 }
             return FailureResponse(
-                code: core.refusal == .overloaded ? .overloaded : .unavailable,
+                code: core.refusal == .overloaded || core.refusal == .noRoom
+                    ? .overloaded : .unavailable,
                 written: .no,
                 level: write.level,
                 required: UInt8(clamping: required),
                 acknowledged: 0,
                 message: "\(write.level) needs \(required) replicas of \"\(describe(key))\"; "
                     + "\(names(core.plan, core.refused)) applied nothing: \(why).",
-                advice: "Nothing was written. Try again."
+                advice: core.refusal == .noRoom
+                    ? "Nothing was written. Make room on the disks; reads and deletions go on."
+                    : "Nothing was written. Try again."
             )
         }
         var parts: [String] = []

@@ -206,7 +206,8 @@ package final class ReplicaStore: Sendable {
         } catch {
             let status: WriteStatus =
                 switch error {
-                case .overloaded, .diskFull: .overloaded
+                case .overloaded: .overloaded
+                case .diskFull: .noRoom
                 case .unknownTree: .unknownKeyspace
                 default: .failed
                 }
