@@ -79,6 +79,7 @@ let package = Package(
             pkgConfig: "openssl",
             providers: [.apt(["libssl-dev"])]
         ),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         module("ByteCoding", ["CCRC32C"]),
         module("ClusterPrimitives"),
         module("FileSystems", ["ClusterPrimitives"]),
@@ -87,7 +88,7 @@ let package = Package(
         module("Partitioning", ["ByteCoding", "ClusterPrimitives"]),
         module("Membership", ["ClusterPrimitives"]),
         module("Causality", ["ByteCoding", "ClusterPrimitives"]),
-        module("StorageEngine", ["ByteCoding", "ClusterPrimitives", "FileSystems"]),
+        module("StorageEngine", ["CZlib", "ByteCoding", "ClusterPrimitives", "FileSystems"]),
 
         // Protocols.
         module(
@@ -186,7 +187,8 @@ let package = Package(
         tests("CausalityTests", ["Causality", "ByteCoding", "ClusterPrimitives"]),
         tests(
             "StorageEngineTests",
-            ["StorageEngine", "FileSystems", "ByteCoding", "ClusterPrimitives"]
+            ["StorageEngine", "FileSystems", "ByteCoding", "ClusterPrimitives"],
+            exclude: ["Scenarios"]
         ),
         tests(
             "ReplicationTests",

@@ -59,6 +59,13 @@ public struct StoredRecord: Equatable, Sendable {
         }
     }
 
+    /// Reads a record that fills all of the bytes.
+    ///
+    /// - Throws: as the other.
+    public init(decoding bytes: RawSpan) throws(CodingError) {
+        try self.init(decoding: ByteRange(offset: 0, count: bytes.byteCount), of: bytes)
+    }
+
     /// Whether a reader at this time sees no value.
     public func isAbsent(at wall: WallClockTime) -> Bool {
         if isTombstone { return true }

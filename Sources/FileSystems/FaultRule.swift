@@ -11,6 +11,18 @@ public struct FaultRule: Sendable {
         case shortWrite(bytes: Int)
         /// The bytes read come with this bit turned, counted from the first; other calls go well.
         case flipBit(Int)
+        /// A sync of a file or directory reports success and does nothing, as on a device that
+        /// promises what is only in its cache; other calls go well.
+        case lyingSync
+        /// The bytes appended land this many bytes too early (too late if negative), over what is
+        /// there; those that would land before the first byte of the file are lost.
+        ///
+        /// The right place keeps what it has, or gets zeros if the file ended before it. The next
+        /// append goes on behind it as if nothing were wrong. Other calls go well.
+        case misdirectedWrite(by: Int)
+        /// The bytes appended are written with this bit turned, counted from the first; other
+        /// calls go well.
+        case flipBitOnWrite(Int)
     }
 
     /// The calls that count.

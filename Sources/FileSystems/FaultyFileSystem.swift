@@ -40,7 +40,7 @@ public final class FaultyFileSystem: FileSystem {
         }
     }
 
-    fileprivate func check(
+    func check(
         _ operation: FileSystemError.Operation,
         _ path: String
     ) throws(FileSystemError) -> FaultRule.Effect? {
@@ -52,14 +52,12 @@ public final class FaultyFileSystem: FileSystem {
         case .shortWrite(let bytes):
             guard operation == .append else { throw Self.noSpace(operation, path) }
             return .shortWrite(bytes: bytes)
-        case .flipBit(let bit):
-            return .flipBit(bit)
-        case nil:
-            return nil
+        case let effect:
+            return effect
         }
     }
 
-    fileprivate static func noSpace(
+    static func noSpace(
         _ operation: FileSystemError.Operation,
         _ path: String
     ) -> FileSystemError {
@@ -73,6 +71,13 @@ public final class FaultyFileSystem: FileSystem {
     ) throws(FileSystemError) -> any WritableFile {
         _ = try check(.openForAppending, path)
         let file = try base.openForAppending(path, creation)
+        return FaultyWritableFile(disk: self, path: path, base: file)
+    }
+
+    /// Opens a file for writing over it.
+    public func openForOverwriting(_ path: String) throws(FileSystemError) -> any WritableFile {
+        _ = try check(.openForOverwriting, path)
+        let file = try base.openForOverwriting(path)
         return FaultyWritableFile(disk: self, path: path, base: file)
     }
 
@@ -95,6 +100,12 @@ public final class FaultyFileSystem: FileSystem {
         try base.rename(path, to: target)
     }
 
+    /// Gives a file a second name.
+    public func link(_ path: String, to target: String) throws(FileSystemError) {
+        _ = try check(.link, path)
+        try base.link(path, to: target)
+    }
+
     /// Removes a file or an empty directory.
     public func remove(_ path: String) throws(FileSystemError) {
         _ = try check(.remove, path)
@@ -109,7 +120,7 @@ public final class FaultyFileSystem: FileSystem {
 
     /// Puts a directory's names on the disk.
     public func syncDirectory(_ path: String) throws(FileSystemError) {
-        _ = try check(.syncDirectory, path)
+        guard try check(.syncDirectory, path) != .lyingSync else { return }
         try base.syncDirectory(path)
     }
 
@@ -131,62 +142,15 @@ public final class FaultyFileSystem: FileSystem {
         try base.truncate(path, to: size)
     }
 
+    /// How many bytes may still be written.
+    public func freeSpace(at directory: String) throws(FileSystemError) -> Int {
+        _ = try check(.freeSpace, directory)
+        return try base.freeSpace(at: directory)
+    }
+
     /// Takes the exclusive lock on a file.
     public func lock(_ path: String) throws(FileSystemError) -> any FileLock {
         _ = try check(.lock, path)
         return try base.lock(path)
-    }
-}
-
-/// A file that is appended to by rule.
-private final class FaultyWritableFile: WritableFile {
-    private let disk: FaultyFileSystem
-    private let path: String
-    private let base: any WritableFile
-
-    init(disk: FaultyFileSystem, path: String, base: any WritableFile) {
-        self.disk = disk
-        self.path = path
-        self.base = base
-    }
-
-    func append(_ bytes: RawSpan) throws(FileSystemError) {
-        guard case .shortWrite(let count) = try disk.check(.append, path) else {
-            return try base.append(bytes)
-        }
-        try base.append(bytes.extracting(first: min(max(0, count), bytes.byteCount)))
-        throw FaultyFileSystem.noSpace(.append, path)
-    }
-
-    func sync() throws(FileSystemError) {
-        _ = try disk.check(.sync, path)
-        try base.sync()
-    }
-
-    func close() throws(FileSystemError) {
-        _ = try disk.check(.close, path)
-        try base.close()
-    }
-}
-
-/// A file that is read by rule.
-private final class FaultyRandomAccessFile: RandomAccessFile {
-    private let disk: FaultyFileSystem
-    private let path: String
-    private let base: any RandomAccessFile
-
-    init(disk: FaultyFileSystem, path: String, base: any RandomAccessFile) {
-        self.disk = disk
-        self.path = path
-        self.base = base
-    }
-
-    func read(at offset: Int, count: Int) throws(FileSystemError) -> [UInt8] {
-        let effect = try disk.check(.read, path)
-        var bytes = try base.read(at: offset, count: count)
-        if case .flipBit(let bit) = effect, bit >= 0, bit / 8 < bytes.count {
-            bytes[bit / 8] ^= 1 << UInt8(bit % 8)
-        }
-        return bytes
     }
 }

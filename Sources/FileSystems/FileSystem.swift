@@ -12,6 +12,12 @@ public protocol FileSystem: Sendable {
         _ creation: FileCreation
     ) throws(FileSystemError) -> any WritableFile
 
+    /// Opens a file that is there; writing begins at its first byte and goes over what is there.
+    ///
+    /// The file keeps its size until more is written than it holds. A crash before `sync` leaves
+    /// of each sector written over the old bytes, the new ones, or neither.
+    func openForOverwriting(_ path: String) throws(FileSystemError) -> any WritableFile
+
     /// Opens a file for reading at any offset.
     func openForReading(_ path: String) throws(FileSystemError) -> any RandomAccessFile
 
@@ -21,7 +27,16 @@ public protocol FileSystem: Sendable {
     /// Gives a file another name, replacing what bears it, in one step.
     func rename(_ path: String, to target: String) throws(FileSystemError)
 
-    /// Removes a file or an empty directory.
+    /// Gives a file a second name (hard link); both stand for the same bytes from then on.
+    ///
+    /// Removing one name leaves the other. The new name is on the disk after `syncDirectory` of
+    /// its directory.
+    ///
+    /// - Throws: `alreadyExists` if `target` bears a file; `notFound` if `path` bears none or
+    ///   `target` has no directory; `notPermitted` for a directory.
+    func link(_ path: String, to target: String) throws(FileSystemError)
+
+    /// Removes a name of a file, or an empty directory; files open by then stay readable.
     func remove(_ path: String) throws(FileSystemError)
 
     /// Makes a directory; does nothing if it is there.
@@ -39,6 +54,11 @@ public protocol FileSystem: Sendable {
     /// Cuts a file to its first `size` bytes.
     func truncate(_ path: String, to size: Int) throws(FileSystemError)
 
+    /// How many bytes may still be written to the disk a directory is on, by this process.
+    ///
+    /// An estimate where others write to the same disk.
+    func freeSpace(at directory: String) throws(FileSystemError) -> Int
+
     /// Takes the exclusive lock on a file, making the file if need be, without waiting.
     ///
     /// - Throws: `locked` with the holder, if it is held, by this process or another.
@@ -55,10 +75,25 @@ public enum FileCreation: Sendable {
     case createIfMissing
 }
 
-/// A file that grows at its end; closed at the latest when it is released.
+/// A file that is written from one place on; closed at the latest when it is released.
+///
+/// The place is the file's end or, opened for overwriting, its first byte. One thread at a time
+/// calls it; of two that write to one file at once each goes by its own place.
 public protocol WritableFile: AnyObject, Sendable {
-    /// Writes bytes behind the last; after a failure any part of them may be there.
+    /// Writes bytes behind those written last, over what is there; after a failure any part of
+    /// them may be there.
     func append(_ bytes: RawSpan) throws(FileSystemError)
+
+    /// Makes the file at least `size` bytes long with zeros behind its end.
+    ///
+    /// The zeros are written, so that space is set aside for them, not left as a hole. The place
+    /// where `append` writes does not move. After a failure the file may be longer than before.
+    func extend(to size: Int) throws(FileSystemError)
+
+    /// Moves the place where `append` writes back to `offset`, at most the place where it is.
+    ///
+    /// What lies behind it stays until it is written over.
+    func rewind(to offset: Int) throws(FileSystemError)
 
     /// Returns once all bytes written so far, and the size, are on the disk.
     ///
@@ -73,6 +108,14 @@ public protocol WritableFile: AnyObject, Sendable {
 public protocol RandomAccessFile: AnyObject, Sendable {
     /// The bytes from `offset`: `count` of them, or fewer if the file ends before.
     func read(at offset: Int, count: Int) throws(FileSystemError) -> [UInt8]
+
+    /// Reads the bytes from `offset` into memory of the caller's until it is full or the file ends.
+    ///
+    /// - Returns: how many bytes were read; the memory behind them is as it was.
+    func read(
+        at offset: Int,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) throws(FileSystemError) -> Int
 }
 
 /// A lock that is held until it is released or the process ends.

@@ -4,12 +4,16 @@ public struct FileSystemError: Error, Equatable, Sendable {
     public enum Operation: String, Sendable, CaseIterable {
         /// Opening a file to append to it.
         case openForAppending = "open for appending"
+        /// Opening a file to write over it.
+        case openForOverwriting = "open for overwriting"
         /// Opening a file to read it.
         case openForReading = "open for reading"
         /// Reading bytes.
         case read
         /// Writing bytes.
         case append
+        /// Lengthening a file with zeros.
+        case extend
         /// Putting a file's bytes on the disk.
         case sync
         /// Closing a file.
@@ -18,6 +22,8 @@ public struct FileSystemError: Error, Equatable, Sendable {
         case list
         /// Giving a file another name.
         case rename
+        /// Giving a file a second name.
+        case link
         /// Removing a file or directory.
         case remove
         /// Making a directory.
@@ -28,6 +34,8 @@ public struct FileSystemError: Error, Equatable, Sendable {
         case status = "ask the status of"
         /// Cutting a file.
         case truncate
+        /// Asking how much may still be written.
+        case freeSpace = "ask the free space of"
         /// Taking a lock.
         case lock
     }

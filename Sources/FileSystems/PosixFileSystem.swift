@@ -26,7 +26,13 @@ public struct PosixFileSystem: FileSystem {
             _ = Glibc.close(descriptor)
             throw error
         }
-        return PosixWritableFile(path: path, descriptor: descriptor, size: Int(status.st_size))
+        return PosixWritableFile(path: path, descriptor: descriptor, place: Int(status.st_size))
+    }
+
+    /// Opens a file for writing over it.
+    public func openForOverwriting(_ path: String) throws(FileSystemError) -> any WritableFile {
+        let descriptor = try open(path, O_WRONLY, .openForOverwriting)
+        return PosixWritableFile(path: path, descriptor: descriptor, place: 0)
     }
 
     /// Opens a file for reading.
@@ -54,6 +60,13 @@ public struct PosixFileSystem: FileSystem {
     /// Gives a file another name.
     public func rename(_ path: String, to target: String) throws(FileSystemError) {
         guard unsafe Glibc.rename(path, target) == 0 else { throw failure(.rename, path) }
+    }
+
+    /// Gives a file a second name.
+    public func link(_ path: String, to target: String) throws(FileSystemError) {
+        guard unsafe Glibc.link(path, target) == 0 else {
+            throw failure(.link, errno == EEXIST ? target : path)
+        }
     }
 
     /// Removes a file or an empty directory.
@@ -97,6 +110,16 @@ public struct PosixFileSystem: FileSystem {
         guard retrying({ unsafe Int(Glibc.truncate(path, off_t(size))) }) == 0 else {
             throw failure(.truncate, path)
         }
+    }
+
+    /// How many bytes this process may still write, by the file system's own count.
+    public func freeSpace(at directory: String) throws(FileSystemError) -> Int {
+        var status = statvfs()
+        guard retrying({ unsafe Int(statvfs(directory, &status)) }) == 0 else {
+            throw failure(.freeSpace, directory)
+        }
+        let bytes = UInt(status.f_bavail).multipliedReportingOverflow(by: UInt(status.f_frsize))
+        return bytes.overflow ? .max : Int(clamping: bytes.partialValue)
     }
 
     /// Takes the exclusive lock on a file, which then names this process.
@@ -162,18 +185,21 @@ private func failure(
     return FileSystemError(operation, path, reason, "\(text) (errno \(code))")
 }
 
-/// An appended file; its owner calls it from one thread at a time.
+/// A written file; its owner calls it from one thread at a time.
 ///
 /// Unchecked because the state is two integers that only that caller touches.
-private final class PosixWritableFile: WritableFile, @unchecked Sendable {
+private final class PosixWritableFile: PlacedFile, @unchecked Sendable {
+    /// How many zeros one call writes.
+    private static let zeroCount = 1 << 18
+
     private let path: String
     private var descriptor: Int32
-    private var size: Int
+    var place: Int
 
-    init(path: String, descriptor: Int32, size: Int) {
+    init(path: String, descriptor: Int32, place: Int) {
         self.path = path
         self.descriptor = descriptor
-        self.size = size
+        self.place = place
     }
 
     deinit {
@@ -181,22 +207,43 @@ private final class PosixWritableFile: WritableFile, @unchecked Sendable {
     }
 
     func append(_ bytes: RawSpan) throws(FileSystemError) {
+        try write(bytes, at: &place, .append)
+    }
+
+    func extend(to size: Int) throws(FileSystemError) {
+        var status = stat()
+        guard unsafe fstat(descriptor, &status) == 0 else { throw failure(.extend, path) }
+        var end = Int(status.st_size)
+        guard end < size else { return }
+        let zeros = [UInt8](repeating: 0, count: min(Self.zeroCount, size - end))
+        while end < size {
+            let part = zeros.span.bytes.extracting(first: min(zeros.count, size - end))
+            try write(part, at: &end, .extend)
+        }
+    }
+
+    /// Writes all bytes and moves `offset` behind each that is written.
+    private func write(
+        _ bytes: RawSpan,
+        at offset: inout Int,
+        _ operation: FileSystemError.Operation
+    ) throws(FileSystemError) {
         var written = 0
         while written < bytes.byteCount {
-            let start = written
+            let (start, target) = (written, off_t(offset))
             let count = unsafe bytes.withUnsafeBytes { buffer in
                 retrying {
                     unsafe pwrite(
                         descriptor,
                         buffer.baseAddress.map { unsafe $0 + start },
                         buffer.count - start,
-                        off_t(size)
+                        target
                     )
                 }
             }
-            guard count > 0 else { throw failure(.append, path) }
+            guard count > 0 else { throw failure(operation, path) }
             written += count
-            size += count
+            offset += count
         }
     }
 
@@ -226,26 +273,45 @@ private final class PosixRandomAccessFile: RandomAccessFile {
 
     func read(at offset: Int, count: Int) throws(FileSystemError) -> [UInt8] {
         var hasFailed = false
-        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-            filled = 0
-            while filled < count {
-                let start = filled
-                let address = buffer.baseAddress
-                let got = retrying {
-                    unsafe pread(
-                        descriptor,
-                        address.map { unsafe $0 + start },
-                        count - start,
-                        off_t(offset + start)
-                    )
-                }
-                if got < 0 { hasFailed = true }
-                if got <= 0 { break }
-                filled += got
-            }
+        let wanted = max(0, count)
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: wanted) { buffer, filled in
+            let part = unsafe UnsafeMutableRawBufferPointer(
+                start: buffer.baseAddress,
+                count: wanted
+            )
+            if let got = unsafe fill(part, from: offset) { filled = got } else { hasFailed = true }
         }
         if hasFailed { throw failure(.read, path) }
         return bytes
+    }
+
+    func read(
+        at offset: Int,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) throws(FileSystemError) -> Int {
+        guard let count = unsafe fill(buffer, from: offset) else { throw failure(.read, path) }
+        return count
+    }
+
+    /// Reads until the memory is full or the file ends; nil, with `errno` set, after a failure.
+    private func fill(_ buffer: UnsafeMutableRawBufferPointer, from offset: Int) -> Int? {
+        var filled = 0
+        while filled < buffer.count {
+            // The sum cannot overflow: the file reaches as far as it has been read.
+            let (start, source) = (filled, off_t(offset + filled))
+            let got = retrying {
+                unsafe pread(
+                    descriptor,
+                    buffer.baseAddress.map { unsafe $0 + start },
+                    buffer.count - start,
+                    source
+                )
+            }
+            if got < 0 { return nil }
+            if got == 0 { break }
+            filled += got
+        }
+        return filled
     }
 }
 

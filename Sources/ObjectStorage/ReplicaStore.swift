@@ -18,9 +18,20 @@ package final class ReplicaStore: Sendable {
     private let trees: Mutex<Set<UInt32>>
 
     /// The merge rule of lww keyspaces.
-    package static let lastWriterWins = MergeRule(name: "lww") { existing, incoming in
-        LastWriterWins.incomingWins(existing, incoming) ? .takeIncoming : .keepExisting
-    }
+    package static let lastWriterWins = MergeRule(
+        name: "lww",
+        newestStampWins: true,
+        droppableFrom: { value in
+            guard let record = try? StoredRecord(decoding: value) else { return nil }
+            return record.isTombstone ? 0 : record.expiry?.milliseconds
+        },
+        versionDigest: { value in
+            StoredRecord.digest(ByteRange(offset: 0, count: value.byteCount), of: value)
+        },
+        join: { existing, incoming in
+            LastWriterWins.incomingWins(existing, incoming) ? .takeIncoming : .keepExisting
+        }
+    )
 
     private init(engine: Engine) {
         self.engine = engine
@@ -40,20 +51,31 @@ package final class ReplicaStore: Sendable {
             directory: directory,
             on: fileSystem,
             options: options,
-            rules: [lastWriterWins]
+            rules: [lastWriterWins],
+            damage: .isolate
         )
         let store = ReplicaStore(engine: engine)
         try store.adopt(topology)
         // Recovery fills the memtables beyond their budget; nothing is taken before they are tables.
-        while let job = engine.nextMaintenance() { try engine.perform(job) }
+        while let job = engine.nextMaintenance(), case .flush = job { try engine.perform(job) }
         return store
     }
 
     /// Creates the trees of new keyspaces and drops those of dropped ones, durably.
     package func adopt(_ topology: Topology) throws(StorageError) {
         let wanted = topology.keyspaces.map(\.number.rawValue)
-        for number in wanted where !engine.trees.contains(number) {
-            try engine.createTree(number, rule: Self.lastWriterWins)
+        for keyspace in topology.keyspaces {
+            let number = keyspace.number.rawValue
+            let compression = Compression(keyspace.compression)
+            if engine.trees.contains(number) {
+                try engine.setCompression(compression, tree: number)
+            } else {
+                try engine.createTree(
+                    number,
+                    rule: Self.lastWriterWins,
+                    compression: compression
+                )
+            }
         }
         for number in engine.trees where !wanted.contains(number) {
             _ = trees.withLock { $0.remove(number) }
@@ -80,7 +102,7 @@ package final class ReplicaStore: Sendable {
         }
 
         var batch = WriteBatch()
-        var position: LogPosition?
+        var position: AppendedPosition?
         var items: [Item] = []
 
         /// How many writes there are.
@@ -207,7 +229,7 @@ package final class ReplicaStore: Sendable {
             let status: WriteStatus =
                 switch error {
                 case .overloaded: .overloaded
-                case .diskFull: .noRoom
+                case .diskFull, .diskReserve: .noRoom
                 case .unknownTree: .unknownKeyspace
                 default: .failed
                 }
@@ -254,6 +276,7 @@ package final class ReplicaStore: Sendable {
         deferred: inout [DeferredJob]
     ) {
         guard isDurable, let position = staged.position else {
+            if let position = staged.position { engine.abandon(staged.batch, at: position) }
             for item in staged.items {
                 results.append(
                     .written(item.origin, .failed, version: item.version, shadow: .zero)
@@ -308,8 +331,13 @@ package final class ReplicaStore: Sendable {
     }
 
     /// Does a piece of upkeep; blocks on the disk.
-    package func perform(_ job: MaintenanceJob) throws(StorageError) {
-        try engine.perform(job)
+    ///
+    /// `pace` is asked by compactions after about each megabyte.
+    package func perform(
+        _ job: MaintenanceJob,
+        pace: (CompactionProgress) -> CompactionPace = { _ in .goOn }
+    ) throws(StorageError) {
+        try engine.perform(job, pace: pace)
     }
 
     /// Bytes of all tables and memtables.
@@ -459,5 +487,15 @@ package final class ReplicaStore: Sendable {
     private static func version(of record: [UInt8]) -> Version {
         let range = ByteRange(offset: 0, count: record.count)
         return (try? StoredRecord(decoding: range, of: record.span.bytes))?.version ?? .zero
+    }
+}
+
+extension Compression {
+    /// The engine's name for how a keyspace is stored.
+    init(_ compression: BlockCompression) {
+        switch compression {
+        case .none: self = .none
+        case .zlib(let level): self = .zlib(level: level)
+        }
     }
 }

@@ -1,140 +1,159 @@
-internal import ByteCoding
 internal import FileSystems
 internal import Synchronization
+
+/// A piece of upkeep that is due.
+public enum MaintenanceJob: Equatable, Sendable {
+    /// A tree's memtables are to become a table.
+    case flush(UInt32)
+    /// Some of a tree's tables are to become one run.
+    case compact(UInt32)
+    /// The log wants a segment that it can write over.
+    case prepareSegment
+    /// Files are to go that nothing needs any more.
+    case removeObsoleteFiles
+}
+
+/// How far a compaction has come.
+public struct CompactionProgress: Equatable, Sendable {
+    /// Its tree.
+    public let tree: UInt32
+    /// Bytes read and written since the last report.
+    public let bytes: Int
+    /// Bytes of its inputs that were read so far, about.
+    public let bytesDone: Int
+    /// Bytes of its inputs, about.
+    public let bytesInAll: Int
+}
+
+/// What is to become of a compaction that reported its progress.
+public enum CompactionPace: Sendable {
+    /// It goes on.
+    case goOn
+    /// It ends with what it has done; the rest is chosen anew later.
+    case cancel
+}
 
 extension Engine {
     /// The piece of upkeep that is most due, or nil.
     ///
     /// A flush is due for memtables that an earlier flush failed on, once half the memory budget is
-    /// used, and when a tree keeps more of the log than the budget and two segments.
+    /// used, and when a tree keeps more of the log than the budget and two segments; then comes
+    /// what the compaction policy chooses. Asks the disk for its free space if a reserve is set.
     public func nextMaintenance() -> MaintenanceJob? {
-        var largest: (size: Int, number: UInt32) = (0, 0)
-        var oldest: (segment: UInt64, number: UInt32) = (.max, 0)
-        for tree in allTrees {
-            let (size, segment, isWaiting) = tree.state.withLock { state in
-                state.isFlushing
-                    ? (0, UInt64.max, false)
-                    : (state.memoryInUse, state.oldestSegment, !state.frozen.isEmpty)
-            }
-            if isWaiting { return .flush(tree.number) }
-            if size > largest.size { largest = (size, tree.number) }
-            if segment < oldest.segment { oldest = (segment, tree.number) }
-        }
-        if memory.load(ordering: .relaxed) >= options.memoryBudget / 2, largest.size > 0 {
-            return .flush(largest.number)
-        }
-        if log.sizeInBytes > options.memoryBudget + 2 * options.segmentSize,
-            oldest.segment < log.end.segment
-        {
-            return .flush(oldest.number)
-        }
+        if log.refusal != nil { return nil }
+        watchReserve()
+        if let flush = nextFlush() { return .flush(flush) }
+        if hasRemovableFiles { return .removeObsoleteFiles }
+        if log.needsSpare, !isAtReserve.load(ordering: .relaxed) { return .prepareSegment }
+        for tree in allTrees where nextCompaction(of: tree) != nil { return .compact(tree.number) }
         return nil
     }
 
     /// Does a piece of upkeep; takes as long as the disk does.
     ///
-    /// Two threads may perform jobs of different trees; a second flush of one tree does nothing.
+    /// Several threads may perform jobs at a time; what another thread does already is not done
+    /// again.
     ///
-    /// - Throws: `unknownTree`, `diskFull`, `io`: the job may be tried again; `poisoned`.
-    public func perform(_ job: MaintenanceJob) throws(StorageError) {
+    /// - Parameters:
+    ///   - job: what `nextMaintenance` said.
+    ///   - pace: asked by compactions after about each megabyte; may wait, so as to throttle them.
+    /// - Throws: `unknownTree`, `corruption`, `diskFull`, `io`: the job may be tried again;
+    ///   `poisoned`.
+    public func perform(
+        _ job: MaintenanceJob,
+        pace: (CompactionProgress) -> CompactionPace = { _ in .goOn }
+    ) throws(StorageError) {
+        if let refusal = log.refusal { throw refusal }
         switch job {
         case .flush(let number):
-            guard let tree = tree(number) else { throw .unknownTree(number) }
-            if let refusal = log.refusal { throw refusal }
-            let isMine = tree.state.withLock { state in
-                guard !state.isFlushing, !state.isDropped else { return false }
-                state.isFlushing = true
-                if !state.active.isEmpty {
-                    state.frozen.append(FrozenMemtable(state.active))
-                    state.active = Memtable()
-                }
-                return true
-            }
-            guard isMine else { return }
-            defer { tree.state.withLock { $0.isFlushing = false } }
-            // Else the current segment would keep the records until it is full, and recovery
-            // would make a second table of them.
-            try log.beginSegment()
-            while let memtable = tree.state.withLock({ $0.frozen.first }) {
-                try flush(memtable, of: tree)
-            }
-            try trimLog()
+            try flushIfIdle(existing(number))
+        case .compact(let number):
+            let tree = try existing(number)
+            guard let choice = claim(tree, choosing: { self.choose($0) }) else { return }
+            try compact(tree, choice, pace)
+        case .prepareSegment:
+            try log.prepareSpare()
+        case .removeObsoleteFiles:
+            try removeObsoleteFiles()
         }
     }
 
-    private func flush(_ memtable: FrozenMemtable, of tree: Tree) throws(StorageError) {
-        let number = nextTable.add(1, ordering: .relaxed).oldValue
-        let metadata: TableMetadata
-        do throws(StorageError) {
-            metadata = try write(memtable.table, of: tree.number, number)
-        } catch {
-            // It is the first failure that counts; what stays goes when the engine opens.
-            try? files.remove(
-                FileNames.temporaryTable(number, tree: tree.number, in: directory)
-            )
-            throw error
-        }
-        let table = try Table(
-            metadata,
-            directory: directory,
-            identity: options.identity,
-            files: files
-        )
-        try manifest.withLock { keeper throws(StorageError) in
-            guard keeper.state.trees[tree.number] != nil, self.tree(tree.number) === tree else {
-                try? files.remove(
-                    FileNames.table(number, tree: tree.number, in: directory)
-                )
-                return
+    private func nextFlush() -> UInt32? {
+        var largest: (size: Int, number: UInt32) = (0, 0)
+        var oldest: (segment: UInt64, number: UInt32) = (.max, 0)
+        for tree in allTrees {
+            let (isFlushing, hasFailed) = tree.upkeep.withLock {
+                ($0.isFlushing, $0.hasFailedFlush)
             }
-            try record([.addTable(metadata)], in: &keeper)
-            tree.state.withLock { state in
-                state.tables.append(table)
-                state.frozen.removeFirst()
-            }
-            memory.subtract(memtable.table.sizeInBytes, ordering: .relaxed)
+            if isFlushing { continue }
+            let view = tree.view
+            if hasFailed || view.frozen.count >= 4 { return tree.number }
+            let size = view.memoryInUse
+            if size > largest.size { largest = (size, tree.number) }
+            let segment = view.oldestSegment
+            if segment < oldest.segment { oldest = (segment, tree.number) }
         }
+        if memory.load(ordering: .relaxed) >= options.memoryBudget / 2, largest.size > 0 {
+            return largest.number
+        }
+        if log.sizeInBytes > options.memoryBudget + 2 * options.segmentSize,
+            oldest.segment < log.end.segment
+        {
+            return oldest.number
+        }
+        return nil
     }
 
-    private func write(
-        _ memtable: borrowing Memtable,
-        of tree: UInt32,
-        _ number: UInt64
-    ) throws(StorageError) -> TableMetadata {
-        var writer = try TableWriter(
-            files: files,
-            directory: directory,
-            tree: tree,
-            number: number,
-            options: options
-        )
-        var slot = memtable.first
-        while let (prefix, entry) = memtable.entry(at: &slot) {
-            slot.index += 1
-            let chunk = memtable.arena.chunks[entry.chunk]
-            try writer.add(
-                prefix,
-                key: entry.key,
-                of: chunk.span.bytes,
-                value: entry.value,
-                of: chunk.span.bytes,
-                stamp: entry.stamp
-            )
-        }
-        return try writer.finish()
+    /// Finds out whether the disk has less room than its reserve.
+    private func watchReserve() {
+        guard options.diskReserve > 0 else { return }
+        // A disk that does not say how much is free is taken for one with room.
+        let free: Int? = try? files.freeSpace(at: directory)
+        let isBelow = (free ?? .max) < options.diskReserve
+        isAtReserve.store(isBelow, ordering: .relaxed)
     }
 
     /// Removes the segments whose records are all in tables, once the manifest does without them.
-    private func trimLog() throws(StorageError) {
+    func trimLog() throws(StorageError) {
         try manifest.withLock { keeper throws(StorageError) in
             // Outstanding batches first: one that is applied meanwhile is in a memtable then.
             var begin = min(log.oldestOutstanding, log.durable.segment)
-            for tree in allTrees {
-                begin = min(begin, tree.state.withLock { $0.oldestSegment })
-            }
+            for tree in allTrees { begin = min(begin, tree.view.oldestSegment) }
             guard begin > keeper.state.logBegins else { return }
-            try record([.logBegins(begin)], in: &keeper)
+            try record([.logBegins(begin, synced: log.durable)], in: &keeper)
             try log.trim(before: begin)
+        }
+    }
+
+    private var hasRemovableFiles: Bool {
+        obsolete.withLock { tables in
+            tables.indices.contains { isKnownUniquelyReferenced(&tables[$0]) }
+        }
+    }
+
+    /// Removes the files of tables that the manifest does without and no view reads.
+    private func removeObsoleteFiles() throws(StorageError) {
+        let gone = obsolete.withLock { tables in
+            var gone: [TableMetadata] = []
+            for index in tables.indices.reversed() where isKnownUniquelyReferenced(&tables[index]) {
+                gone.append(tables[index].metadata)
+                tables.remove(at: index)
+            }
+            return gone
+        }
+        for metadata in gone {
+            tableFiles.forget(metadata.number)
+            let path = FileNames.table(metadata.number, tree: metadata.tree, in: directory)
+            do throws(FileSystemError) {
+                try files.remove(path)
+            } catch {
+                if error.reason != .notFound { throw StorageError(error) }
+            }
+            manifest.withLock { keeper in
+                _ = keeper.state.obsolete.remove(
+                    ObsoleteTable(number: metadata.number, tree: metadata.tree)
+                )
+            }
         }
     }
 }

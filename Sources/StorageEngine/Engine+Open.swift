@@ -2,18 +2,27 @@ internal import ByteCoding
 public import FileSystems
 internal import Synchronization
 
+/// What opening does about damage that it can go on with.
+public enum DamagePolicy: Sendable {
+    /// It throws; nothing was changed.
+    case refuse
+    /// It goes on: what was lost is unknown, never absent, and `Engine.damage` names it.
+    case isolate
+}
+
 extension Engine {
     /// Opens the engine of a directory, making or recovering it.
     ///
-    /// What recovery finds in the log is written to a new segment and synced before this returns,
-    /// since bytes read back after a crash need not be on the disk. Nothing is deleted if it
-    /// throws.
+    /// After a crash, what recovery finds in the log is written to a new segment and synced before
+    /// this returns, since bytes read back after a crash need not be on the disk. Nothing is
+    /// deleted if it throws.
     ///
     /// - Parameters:
     ///   - directory: made if it does not exist; its parent must.
     ///   - files: the disk.
     ///   - options: what the engine may use; the identity must be that of the first time.
     ///   - rules: the rules of the trees there are, found by name; `overwrite` is known.
+    ///   - damage: what to do about damaged tables and logs.
     /// - Returns: the engine, which holds the directory's lock until it is closed.
     /// - Throws: `locked`, `corruption`, `foreignFile`, `unsupportedFormat`, `unknownRule`,
     ///   `diskFull`, `io`.
@@ -21,7 +30,8 @@ extension Engine {
         directory: String,
         on files: any FileSystem,
         options: EngineOptions = EngineOptions(),
-        rules: [MergeRule] = []
+        rules: [MergeRule] = [],
+        damage: DamagePolicy = .refuse
     ) throws(StorageError) -> Engine {
         let lock = try onDisk { () throws(FileSystemError) in
             try files.createDirectory(directory)
@@ -29,12 +39,21 @@ extension Engine {
             return try files.lock(FileNames.lock(directory))
         }
         do throws(StorageError) {
-            return try Recovery(
+            var recovery = Recovery(
                 directory: directory,
                 files: files,
                 options: options,
-                rules: [.overwrite] + rules
-            ).open(holding: lock)
+                rules: [.overwrite] + rules,
+                policy: damage
+            )
+            let parts = try recovery.open()
+            return Engine(
+                directory: directory,
+                files: files,
+                options: options,
+                parts: parts,
+                lock: lock
+            )
         } catch {
             lock.release()
             throw error
@@ -43,13 +62,35 @@ extension Engine {
 }
 
 /// Brings an engine up from what the disk holds.
-private struct Recovery {
+struct Recovery {
     let directory: String
     let files: any FileSystem
     let options: EngineOptions
     let rules: [MergeRule]
+    let policy: DamagePolicy
+    private var found: [StorageError] = []
 
-    func open(holding lock: any FileLock) throws(StorageError) -> Engine {
+    init(
+        directory: String,
+        files: any FileSystem,
+        options: EngineOptions,
+        rules: [MergeRule],
+        policy: DamagePolicy
+    ) {
+        self.directory = directory
+        self.files = files
+        self.options = options
+        self.rules = rules
+        self.policy = policy
+    }
+
+    /// Notes damage, or throws it.
+    private mutating func report(_ error: StorageError) throws(StorageError) {
+        guard policy == .isolate else { throw error }
+        found.append(error)
+    }
+
+    mutating func open() throws(StorageError) -> sending Engine.Parts {
         let segments = try logSegments()
         let hasManifest = try onDisk { () throws(FileSystemError) in
             try files.exists(FileNames.manifest(directory))
@@ -63,24 +104,17 @@ private struct Recovery {
                 files: files
             )
         }
-        let contents = try log(state, hasManifest: hasManifest, segments)
-        var trees: [UInt32: Tree] = [:]
-        for (number, tree) in state.trees.sorted(by: { $0.key < $1.key }) {
-            trees[number] = try open(number, tree)
-        }
-        let first = (segments.last ?? 0) + 1
-        let isNext = contents.end.segment + 1 == first
-        let log = try Log(
-            files: files,
-            directory: directory,
-            options: options,
-            segment: first,
-            previousEnd: isNext ? contents.end.offset : 0,
-            durable: contents.mark
-        )
+        var contents = try log(&state, hasManifest: hasManifest, segments)
+        let tableFiles = TableFiles(directory: directory, files: files, limit: options.openFiles)
+        let cache = BlockCache(capacity: options.cacheSize)
+        let trees = try open(state, tableFiles, cache)
+        contents.raiseSequence(above: trees.values)
+        let log = try log(behind: contents, segments)
         try replay(contents, into: trees, log)
-        _ = try log.write(syncing: true)
-        state.logBegins = first
+        if !contents.isClean {
+            _ = try log.write(syncing: true)
+            state.logBegins = log.segments.lowerBound
+        }
         let manifest = try Manifest(
             writing: state,
             generation: generation + 1,
@@ -88,23 +122,59 @@ private struct Recovery {
             identity: options.identity,
             files: files
         )
-        for number in segments {
+        for number in segments where number < state.logBegins && !contents.isClean {
             try onDisk { () throws(FileSystemError) in
                 try files.remove(FileNames.segment(number, in: directory))
             }
         }
-        let memory = trees.values.reduce(0) { $0 + $1.state.withLock { $0.memoryInUse } }
-        return Engine(
-            directory: directory,
-            files: files,
-            options: options,
-            rules: rules,
+        try removeObsoleteFiles(&state)
+        let (next, unknown) = try names(state)
+        return Engine.Parts(
             log: log,
+            tableFiles: tableFiles,
+            cache: cache,
             trees: trees,
-            manifest: Engine.ManifestKeeper(manifest: manifest, state: state),
-            nextTable: try nextTable(state),
-            memory: memory,
-            lock: lock
+            keeper: Engine.ManifestKeeper(
+                manifest: manifest,
+                state: state,
+                generation: generation + 1
+            ),
+            nextTable: next,
+            memory: trees.values.reduce(0) { $0 + $1.view.memoryInUse },
+            unknownFiles: unknown,
+            damage: found
+        )
+    }
+
+    /// The trees of a directory as its last engine left them, read without changing anything.
+    mutating func read() throws(StorageError) -> [UInt32: Tree] {
+        var (state, _) = try Manifest.read(directory, identity: options.identity, files: files)
+        let names = try list(FileNames.logDirectory(directory))
+        let segments = names.compactMap { FileNames.number($0, suffix: ".log") }.sorted()
+        let contents = try log(&state, hasManifest: true, segments)
+        let tableFiles = TableFiles(directory: directory, files: files, limit: options.openFiles)
+        let cache = BlockCache(capacity: options.cacheSize)
+        let trees = try open(state, tableFiles, cache)
+        try replay(contents, into: trees, nil)
+        return trees
+    }
+
+    /// The log to go on with: behind what was read if all of that is on the disk, else a new one.
+    private func log(
+        behind contents: LogReader.Contents,
+        _ segments: [UInt64]
+    ) throws(StorageError) -> Log {
+        if contents.isClean {
+            return try Log(files: files, directory: directory, options: options, behind: contents)
+        }
+        let first = (segments.last ?? 0) + 1
+        return try Log(
+            files: files,
+            directory: directory,
+            options: options,
+            segment: first,
+            durable: contents.mark,
+            sequence: contents.nextSequence
         )
     }
 
@@ -118,8 +188,8 @@ private struct Recovery {
         return names.compactMap { FileNames.number($0, suffix: ".log") }.sorted()
     }
 
-    private func log(
-        _ state: Manifest.State,
+    private mutating func log(
+        _ state: inout Manifest.State,
         hasManifest: Bool,
         _ segments: [UInt64]
     ) throws(StorageError) -> LogReader.Contents {
@@ -134,7 +204,7 @@ private struct Recovery {
                 "the file is missing, though the manifest says that the log begins with it"
             )
         }
-        let contents = try reader.read(from: first, numbers: segments)
+        let contents = try reader.read(from: first, numbers: segments, mark: state.synced)
         // An engine is made with its manifest before it takes a record or makes a tree.
         if !hasManifest {
             let names = try onDisk { () throws(FileSystemError) in try files.list(directory) }
@@ -146,95 +216,187 @@ private struct Recovery {
                 )
             }
         }
+        for damage in contents.damage {
+            try report(damage.error)
+            for number in state.trees.keys.sorted() {
+                let isOverwrite = state.trees[number]?.rule == MergeRule.overwrite.name
+                let range = damage.lostRange(
+                    newestStamp: isOverwrite ? contents.nextSequence << 1 : .max
+                )
+                if state.trees[number]?.lost.contains(range) == false {
+                    state.trees[number]?.lost.append(range)
+                }
+            }
+        }
         return contents
     }
 
-    private func open(
+    private mutating func open(
+        _ state: Manifest.State,
+        _ tableFiles: TableFiles,
+        _ cache: BlockCache
+    ) throws(StorageError) -> [UInt32: Tree] {
+        var trees: [UInt32: Tree] = [:]
+        for (number, tree) in state.trees.sorted(by: { $0.key < $1.key }) {
+            trees[number] = try open(number, tree, tableFiles, cache)
+        }
+        return trees
+    }
+
+    private mutating func open(
         _ number: UInt32,
-        _ tree: Manifest.State.Tree
+        _ tree: Manifest.State.Tree,
+        _ tableFiles: TableFiles,
+        _ cache: BlockCache
     ) throws(StorageError) -> Tree {
         guard let rule = rules.last(where: { $0.name == tree.rule }) else {
             throw .unknownRule(tree: number, name: tree.rule)
         }
-        var tables: [Table] = []
-        for metadata in tree.tables {
-            tables.append(
-                try Table(
-                    metadata,
-                    directory: directory,
-                    identity: options.identity,
-                    files: files
-                )
-            )
+        var tables: [UInt64: Table] = [:]
+        var parts: [Part] = []
+        for reference in tree.tables {
+            let metadata = reference.metadata
+            let table: Table
+            if let known = tables[metadata.number] {
+                table = known
+            } else {
+                table = try open(metadata, tableFiles, cache)
+                tables[metadata.number] = table
+            }
+            parts.append(Part(reference: reference, table: table))
         }
-        return Tree(number: number, rule: rule, since: tree.since, tables: tables)
+        let view = TreeView(
+            active: Memtable(),
+            frozen: [],
+            runs: Run.runs(of: parts),
+            lost: tree.lost
+        )
+        let opened = Tree(number: number, rule: rule, since: tree.since, view: view)
+        opened.upkeep.withLock { $0.compression = tree.compression }
+        return opened
     }
 
-    /// Puts the records of live trees into their memtables and the new log.
+    private mutating func open(
+        _ metadata: TableMetadata,
+        _ tableFiles: TableFiles,
+        _ cache: BlockCache
+    ) throws(StorageError) -> Table {
+        do throws(StorageError) {
+            let table = try Table(
+                metadata,
+                identity: options.identity,
+                files: tableFiles,
+                cache: cache
+            )
+            if let damage = table.damage { found.append(damage) }
+            return table
+        } catch {
+            guard case .corruption = error else { throw error }
+            try report(error)
+            return Table(unreadable: metadata, error: error)
+        }
+    }
+
+    /// Puts the records of live trees into their memtables, and into the new log unless the old
+    /// one stays.
     private func replay(
         _ contents: LogReader.Contents,
         into trees: [UInt32: Tree],
-        _ log: Log
+        _ log: Log?
     ) throws(StorageError) {
         for segment in contents.segments {
             let span = segment.bytes.span.bytes
-            for batch in segment.batches where batch.count > 0 {
+            for batch in segment.batches {
                 var kept = WriteBatch(capacity: batch.payload.count)
-                var offset = batch.payload.offset
-                let payload = span.extracting(0..<batch.payload.end)
-                var count = 0
-                while let record = Record(in: payload, at: offset) {
-                    offset = record.value.end
-                    count += 1
-                    guard let tree = trees[record.tree], batch.position >= tree.since else {
-                        continue
+                kept.add(recordsOf: batch.payload, of: span) { record in
+                    trees[record.tree].map { batch.position >= $0.since } ?? false
+                }
+                let place = AppendedPosition(end: batch.end, sequence: batch.sequence)
+                if let log, !contents.isClean {
+                    guard kept.count > 0 else { continue }
+                    let moved = try log.append(kept)
+                    _ = Engine.insert(kept, at: moved, log) { trees[$0] }
+                } else {
+                    // Records keep their numbers, so those of dropped trees are not left out.
+                    kept.removeAll()
+                    kept.add(recordsOf: batch.payload, of: span) { _ in true }
+                    _ = Engine.insert(kept, at: place, nil) { number in
+                        trees[number].flatMap { batch.position >= $0.since ? $0 : nil }
                     }
-                    kept.put(
-                        tree: record.tree,
-                        prefix: record.prefix,
-                        key: record.key,
-                        value: record.value,
-                        of: span,
-                        stamp: record.stamp
-                    )
                 }
-                guard offset == batch.payload.end, count == batch.count else {
-                    throw .corruption(
-                        file: FileNames.segment(segment.number, in: directory),
-                        offset: offset,
-                        expected: UInt64(batch.count),
-                        found: UInt64(count),
-                        what: "a batch holds another number of records than it says"
-                    )
-                }
-                guard kept.count > 0 else { continue }
-                let position = try log.append(kept)
-                _ = Engine.insert(kept, at: position, log) { trees[$0] }
             }
-            _ = try log.write(syncing: false)
+            if let log, !contents.isClean { _ = try log.write(syncing: false) }
         }
     }
 
-    /// A number behind those of all tables on the disk, also such as a crash left behind.
-    private func nextTable(_ state: Manifest.State) throws(StorageError) -> UInt64 {
-        var highest: UInt64 = 0
-        for (number, tree) in state.trees {
-            highest = tree.tables.reduce(highest) { max($0, $1.number) }
-            let names = try onDisk { () throws(FileSystemError) in
-                try files.list(FileNames.treeDirectory(number, in: directory))
+    /// Removes what a crash left of tables that were in a tree and are in none.
+    private func removeObsoleteFiles(_ state: inout Manifest.State) throws(StorageError) {
+        for table in state.obsolete.sorted(by: { $0.number < $1.number }) {
+            let path = FileNames.table(table.number, tree: table.tree, in: directory)
+            try onDisk { () throws(FileSystemError) in
+                if try files.exists(path) { try files.remove(path) }
             }
-            for name in names {
-                let found =
-                    FileNames.number(name, suffix: ".sst")
-                    ?? FileNames.number(name, suffix: ".tmp")
-                highest = max(highest, found ?? 0)
-                if name.hasSuffix(".tmp"), found != nil {
+        }
+        state.obsolete = []
+    }
+
+    /// A number behind those of all tables on the disk, and the names that are none of ours.
+    private func names(
+        _ state: Manifest.State
+    ) throws(StorageError) -> (nextTable: UInt64, unknown: [String]) {
+        var highest = state.nextTable - 1
+        var unknown: [String] = []
+        for name in try list(directory)
+        where !FileNames.isOwn(name) && state.trees[UInt32(name) ?? .max] == nil {
+            unknown.append("\(directory)/\(name)")
+        }
+        for name in try list(FileNames.logDirectory(directory)) where !FileNames.isOwnLog(name) {
+            unknown.append("\(FileNames.logDirectory(directory))/\(name)")
+        }
+        for (number, tree) in state.trees.sorted(by: { $0.key < $1.key }) {
+            let known = Set(tree.tables.map(\.metadata.number))
+            let place = FileNames.treeDirectory(number, in: directory)
+            for name in try list(place) {
+                if let found = FileNames.number(name, suffix: ".tmp") {
                     // Never whole, never named by a manifest.
-                    let path = "\(FileNames.treeDirectory(number, in: directory))/\(name)"
-                    try onDisk { () throws(FileSystemError) in try files.remove(path) }
+                    highest = max(highest, found)
+                    try onDisk { () throws(FileSystemError) in
+                        try files.remove("\(place)/\(name)")
+                    }
+                } else if let found = FileNames.number(name, suffix: ".sst") {
+                    highest = max(highest, found)
+                    if !known.contains(found) { unknown.append("\(place)/\(name)") }
+                } else {
+                    unknown.append("\(place)/\(name)")
                 }
             }
         }
-        return highest + 1
+        return (highest + 1, unknown)
+    }
+
+    private func list(_ directory: String) throws(StorageError) -> [String] {
+        try onDisk { () throws(FileSystemError) in try files.list(directory) }
+    }
+}
+
+extension LogReader.Contents {
+    /// Numbers the next record above those of all entries that the engine stamped itself.
+    fileprivate mutating func raiseSequence(above trees: some Collection<Tree>) {
+        for tree in trees where tree.rule.isOverwrite {
+            nextSequence = max(nextSequence, tree.view.newestStamp >> 1 + 1)
+        }
+    }
+}
+
+extension LogDamage {
+    /// The keys of which it may have taken records; stamps up to `newestStamp` may be lost.
+    fileprivate func lostRange(newestStamp: UInt64) -> LostRange {
+        let nothing: [UInt8] = []
+        let last = prefixes?.upperBound ?? .max
+        return LostRange(
+            lower: orderedKey(prefixes?.lowerBound ?? 0, nothing.span.bytes),
+            upper: last == .max ? nil : orderedKey(last + 1, nothing.span.bytes),
+            newestStamp: newestStamp
+        )
     }
 }

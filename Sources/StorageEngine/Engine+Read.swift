@@ -13,10 +13,10 @@ extension Engine {
     /// Looks a key up, joined over all runs.
     ///
     /// The key is a range of `source`. With the disk forbidden the answer is `needsDisk`, unless
-    /// memory and the tables' filters and bounds suffice. A key whose block is damaged is never
-    /// `absent`.
+    /// memory, the cache, and the tables' filters and bounds suffice. A key whose block is damaged
+    /// is never `absent`.
     ///
-    /// - Throws: `unknownTree`, `corruption`, `io`.
+    /// - Throws: `unknownTree`, `corruption`, `lost`, `io`.
     public func get(
         tree number: UInt32,
         prefix: UInt64,
@@ -24,30 +24,12 @@ extension Engine {
         of source: RawSpan,
         disk: DiskAccess = .allowed
     ) throws(StorageError) -> Lookup {
-        guard let tree = tree(number) else { throw .unknownTree(number) }
-        let (newest, tables) = tree.state.withLock {
-            state -> ((value: [UInt8], stamp: UInt64)?, [Table]) in
-            let newest = state.newest(prefix, key, of: source).map { found in
-                (value: found.bytes.span.bytes.array(found.entry.value), stamp: found.entry.stamp)
-            }
-            return (newest, state.tables)
-        }
-        if tree.rule.isOverwrite, let newest {
-            return .found(newest.value, stamp: newest.stamp)
-        }
-        var joined: (value: [UInt8], stamp: UInt64)?
-        if !tables.isEmpty {
-            let hash = BloomFilter.hash(prefix, key, of: source)
-            for table in tables where table.mayContain(prefix, key, of: source, hash: hash) {
-                guard disk == .allowed else { return .needsDisk }
-                if let found = try table.find(prefix, key, of: source) {
-                    joined = tree.rule.join(joined, found)
-                }
-            }
-        }
-        if let newest { joined = tree.rule.join(joined, newest) }
-        guard let joined else { return .absent }
-        return .found(joined.value, stamp: joined.stamp)
+        let tree = try existing(number)
+        return try tree.view.get(
+            orderedKey(prefix, source.extracting(key.offset..<key.end)),
+            tree: tree,
+            disk: disk
+        )
     }
 
     /// Looks a key up that is an array.
@@ -59,31 +41,58 @@ extension Engine {
         key: [UInt8],
         disk: DiskAccess = .allowed
     ) throws(StorageError) -> Lookup {
-        try get(
-            tree: number,
-            prefix: prefix,
-            key: ByteRange(offset: 0, count: key.count),
-            of: key.span.bytes,
+        let tree = try existing(number)
+        return try tree.view.get(
+            orderedKey(prefix, key.span.bytes),
+            tree: tree,
             disk: disk
         )
+    }
+
+    /// Looks a key up and lends its value, without a copy where one run has it alone.
+    ///
+    /// - Returns: what `body` made of the value; nil if the key is absent.
+    /// - Throws: `unknownTree`, `corruption`, `lost`, `io`.
+    public func read<R>(
+        tree number: UInt32,
+        prefix: UInt64,
+        key: RawSpan,
+        _ body: (_ value: RawSpan, _ stamp: UInt64) -> R
+    ) throws(StorageError) -> R? {
+        let tree = try existing(number)
+        return try tree.view.read(orderedKey(prefix, key), tree: tree, body)
     }
 
     /// The newest stamp of a tree's entries; 0 if it has none.
     ///
     /// - Throws: `unknownTree`.
     public func newestStamp(tree number: UInt32) throws(StorageError) -> UInt64 {
-        guard let tree = tree(number) else { throw .unknownTree(number) }
-        return tree.state.withLock { state in
-            let inMemory = state.frozen.reduce(state.active.newestStamp) {
-                max($0, $1.table.newestStamp)
-            }
-            return state.tables.reduce(inMemory) { max($0, $1.metadata.newestStamp) }
-        }
+        try existing(number).view.newestStamp
+    }
+
+    /// Lends the entries of a range in ascending order, joined over all runs.
+    ///
+    /// What is written meanwhile may or may not be among them; a snapshot shows one moment.
+    ///
+    /// - Parameters:
+    ///   - number: the tree's.
+    ///   - position: where to begin; nil for the first entry.
+    ///   - lastPrefix: the last prefix that belongs to the range.
+    ///   - body: whether to go on; must not keep the spans.
+    /// - Throws: `unknownTree`, `corruption`, `lost`, `io`.
+    public func visit(
+        tree number: UInt32,
+        from position: ScanPosition? = nil,
+        through lastPrefix: UInt64 = .max,
+        _ body: (_ prefix: UInt64, _ key: RawSpan, _ value: RawSpan, _ stamp: UInt64) -> Bool
+    ) throws(StorageError) {
+        let tree = try existing(number)
+        try tree.view.visit(tree: tree, from: position, through: lastPrefix, body)
     }
 
     /// A page of entries in ascending order, joined over all runs.
     ///
-    /// A page shows one moment; the next page may show a later one.
+    /// Each page shows its own moment; pages of a snapshot show one.
     ///
     /// - Parameters:
     ///   - number: the tree's.
@@ -92,7 +101,7 @@ extension Engine {
     ///   - maximumBytes: keys and values after which the page ends; one entry always fits.
     ///   - maximumEntries: entries after which the page ends, at least 1.
     /// - Returns: the entries and where the next page begins.
-    /// - Throws: `unknownTree`, `corruption`, `io`.
+    /// - Throws: `unknownTree`, `corruption`, `lost`, `io`.
     public func scan(
         tree number: UInt32,
         from position: ScanPosition? = nil,
@@ -100,86 +109,92 @@ extension Engine {
         maximumBytes: Int = 1 << 20,
         maximumEntries: Int = 1024
     ) throws(StorageError) -> ScanPage {
-        guard let tree = tree(number) else { throw .unknownTree(number) }
-        let start = position ?? .from(prefix: 0)
-        let limit = max(1, maximumEntries)
-        let (active, frozen, tables): (Active, [FrozenMemtable], [Table]) = tree.state.withLock {
-            state in
-            (
-                Self.copy(
-                    state.active,
-                    from: start,
-                    through: lastPrefix,
-                    maximumBytes: maximumBytes,
-                    maximumEntries: limit
-                ),
-                state.frozen, state.tables
+        let tree = try existing(number)
+        return try tree.view.scan(
+            tree: tree,
+            from: position,
+            through: lastPrefix,
+            maximumBytes: maximumBytes,
+            maximumEntries: maximumEntries
+        )
+    }
+
+    /// Holds a tree as it is now, for as long as the snapshot lives.
+    ///
+    /// The active memtable becomes a frozen one, so that each snapshot costs a run until the next
+    /// flush.
+    ///
+    /// - Throws: `unknownTree`.
+    public func snapshot(tree number: UInt32) throws(StorageError) -> TreeSnapshot {
+        let tree = try existing(number)
+        tree.freeze()
+        let view = tree.view
+        return TreeSnapshot(
+            tree: tree,
+            view: TreeView(
+                active: Memtable(),
+                frozen: view.frozen,
+                runs: view.runs,
+                lost: view.lost
             )
-        }
-        var cursors: [any EntryCursor] = tables.map { TableCursor($0, from: start) }
-        cursors += frozen.map { MemtableCursor($0, from: start) }
-        cursors.append(ArrayCursor(active.entries))
-        var merged = try MergingCursor(cursors, rule: tree.rule)
-        var entries: [ScanEntry] = []
-        var size = 0
-        while let entry = try merged.next() {
-            guard entry.prefix <= lastPrefix else { break }
-            guard start.admits(entry.prefix, entry.key) else { continue }
-            let bytes = entry.key.count + entry.value.count
-            let isUnknown =
-                active.isCutShort
-                && active.entries.last.map {
-                    compare($0.prefix, $0.key, entry.prefix, entry.key) < 0
-                } ?? false
-            if let last = entries.last,
-                entries.count == limit || size + bytes > maximumBytes || isUnknown
-            {
-                return ScanPage(
-                    entries: entries,
-                    next: .after(prefix: last.prefix, key: last.key)
-                )
-            }
-            entries.append(entry)
-            size += bytes
-        }
-        // Behind what was copied the active memtable may have more of the range.
-        let next = active.isCutShort ? entries.last : nil
-        return ScanPage(
-            entries: entries,
-            next: next.map { .after(prefix: $0.prefix, key: $0.key) }
         )
     }
+}
 
-    /// The active memtable's part of a page, copied, since it changes once the lock is given back.
-    private struct Active: Sendable {
-        var entries: [ScanEntry] = []
-        /// Whether the memtable has more, behind the last of these.
-        var isCutShort = false
+/// A tree as it was at one moment; it holds the files of its tables until it is released.
+public final class TreeSnapshot: Sendable {
+    private let tree: Tree
+    private let view: TreeView
+
+    init(tree: Tree, view: TreeView) {
+        self.tree = tree
+        self.view = view
     }
 
-    private static func copy(
-        _ memtable: borrowing Memtable,
-        from start: ScanPosition,
-        through lastPrefix: UInt64,
-        maximumBytes: Int,
-        maximumEntries: Int
-    ) -> Active {
-        var slot = memtable.lowerBound(
-            start.prefix,
-            ByteRange(offset: 0, count: start.key.count),
-            of: start.key.span.bytes
+    /// Looks a key up, joined over all runs.
+    ///
+    /// - Throws: `corruption`, `lost`, `io`.
+    public func get(prefix: UInt64, key: [UInt8]) throws(StorageError) -> Lookup {
+        try view.get(orderedKey(prefix, key.span.bytes), tree: tree, disk: .allowed)
+    }
+
+    /// Looks a key up and lends its value.
+    ///
+    /// - Throws: `corruption`, `lost`, `io`.
+    public func read<R>(
+        prefix: UInt64,
+        key: RawSpan,
+        _ body: (_ value: RawSpan, _ stamp: UInt64) -> R
+    ) throws(StorageError) -> R? {
+        try view.read(orderedKey(prefix, key), tree: tree, body)
+    }
+
+    /// Lends the entries of a range in ascending order; as `Engine.visit`.
+    ///
+    /// - Throws: `corruption`, `lost`, `io`.
+    public func visit(
+        from position: ScanPosition? = nil,
+        through lastPrefix: UInt64 = .max,
+        _ body: (_ prefix: UInt64, _ key: RawSpan, _ value: RawSpan, _ stamp: UInt64) -> Bool
+    ) throws(StorageError) {
+        try view.visit(tree: tree, from: position, through: lastPrefix, body)
+    }
+
+    /// A page of entries in ascending order; as `Engine.scan`.
+    ///
+    /// - Throws: `corruption`, `lost`, `io`.
+    public func scan(
+        from position: ScanPosition? = nil,
+        through lastPrefix: UInt64 = .max,
+        maximumBytes: Int = 1 << 20,
+        maximumEntries: Int = 1024
+    ) throws(StorageError) -> ScanPage {
+        try view.scan(
+            tree: tree,
+            from: position,
+            through: lastPrefix,
+            maximumBytes: maximumBytes,
+            maximumEntries: maximumEntries
         )
-        var active = Active()
-        var size = 0
-        while let entry = memtable.scanEntry(at: &slot), entry.prefix <= lastPrefix {
-            guard start.admits(entry.prefix, entry.key) else { continue }
-            active.entries.append(entry)
-            size += entry.key.count + entry.value.count
-            if active.entries.count > maximumEntries || size > maximumBytes {
-                active.isCutShort = true
-                break
-            }
-        }
-        return active
     }
 }

@@ -1,19 +1,48 @@
 internal import ByteCoding
 internal import Synchronization
 
+/// When a write is taken for done.
+public enum Durability: Sendable {
+    /// Once it is synced: it survives the machine.
+    case synced
+    /// Once the system has it: it survives the process.
+    case written
+}
+
 extension Engine {
+    /// Writes a batch: appended, synced or written, and visible on return.
+    ///
+    /// Threads that write at the same time share one sync.
+    ///
+    /// - Returns: what became of each record, in the batch's order.
+    /// - Throws: as `append` and `sync`; after `overloaded` try again once upkeep has flushed.
+    @discardableResult
+    public func write(
+        _ batch: borrowing WriteBatch,
+        durability: Durability = .synced
+    ) throws(StorageError) -> [ApplyOutcome] {
+        let position = try append(batch)
+        do throws(StorageError) {
+            switch durability {
+            case .synced: try log.sync(through: position)
+            case .written: try log.write(through: position)
+            }
+        } catch {
+            abandon(batch, at: position)
+            throw error
+        }
+        return apply(batch, at: position)
+    }
+
     /// Gives a batch its place in the log's buffer, without touching the disk.
     ///
-    /// - Returns: the position behind the batch; it is durable once `durablePosition` reaches it.
-    /// - Throws: `unknownTree`, `tooLarge`, `overloaded`, `poisoned`, `closed`; nothing was
-    ///   appended then.
-    public func append(_ batch: borrowing WriteBatch) throws(StorageError) -> LogPosition {
-        if batch.largestKey > min(options.maximumKeySize, 65_535) {
-            throw .tooLarge(
-                what: "key",
-                size: batch.largestKey,
-                limit: min(options.maximumKeySize, 65_535)
-            )
+    /// - Returns: the place; the batch is durable once `durablePosition` reaches its end.
+    /// - Throws: `unknownTree`, `tooLarge`, `notDeletable`, `overloaded`, `diskReserve`,
+    ///   `poisoned`, `closed`; nothing was appended then.
+    public func append(_ batch: borrowing WriteBatch) throws(StorageError) -> AppendedPosition {
+        let keyLimit = min(options.maximumKeySize, 65_535 - prefixSize)
+        if batch.largestKey > keyLimit {
+            throw .tooLarge(what: "key", size: batch.largestKey, limit: keyLimit)
         }
         if batch.largestValue > options.maximumValueSize {
             throw .tooLarge(
@@ -22,11 +51,14 @@ extension Engine {
                 limit: options.maximumValueSize
             )
         }
-        if batch.bytes.count > 1 << 30 {
-            throw .tooLarge(what: "batch", size: batch.bytes.count, limit: 1 << 30)
+        if batch.sizeInBytes > 1 << 30 {
+            throw .tooLarge(what: "batch", size: batch.sizeInBytes, limit: 1 << 30)
         }
         try checkTrees(of: batch)
-        let size = batch.bytes.count
+        if isAtReserve.load(ordering: .relaxed), !batch.hasOnlyDeletions {
+            throw .diskReserve(limit: options.diskReserve)
+        }
+        let size = batch.sizeInBytes
         let used = memory.add(size, ordering: .relaxed).newValue
         do throws(StorageError) {
             guard used <= options.memoryBudget else {
@@ -43,18 +75,21 @@ extension Engine {
         let source = batch.bytes
         let bytes = source.span.bytes
         var offset = 0
-        var last: UInt32?
+        var last: Tree?
         while let record = Record(in: bytes, at: offset) {
             offset = record.value.end
-            if record.tree == last { continue }
-            guard tree(record.tree) != nil else { throw .unknownTree(record.tree) }
-            last = record.tree
+            if record.tree != last?.number { last = try existing(record.tree) }
+            if record.isDeletion, !(last?.rule.isOverwrite ?? true) {
+                throw .notDeletable(tree: record.tree)
+            }
         }
     }
 
     /// Writes and syncs everything appended so far, with one write and one fdatasync for all.
     ///
-    /// Appending goes on meanwhile. After the first failure the engine takes no more writes.
+    /// Appending goes on meanwhile. After a failed sync the engine takes no more writes; after
+    /// `diskFull` it does as soon as there is room, and the batches that were not durable are to be
+    /// abandoned.
     ///
     /// - Returns: the position that is durable now.
     /// - Throws: `poisoned`, `diskFull`, `io`.
@@ -75,6 +110,14 @@ extension Engine {
     /// The position before which everything is known to be on the disk.
     public var durablePosition: LogPosition { log.durable }
 
+    /// How long a writer ought to wait before its next write, so that memory does not run out.
+    public var writeDelay: Duration {
+        WritePressure.delay(
+            memoryInUse: memory.load(ordering: .relaxed),
+            budget: options.memoryBudget
+        )
+    }
+
     /// Notes in the log that all of it is synced, once after the last record; for an idle engine.
     ///
     /// Damage to what lies below the mark is then told from a torn tail.
@@ -83,10 +126,13 @@ extension Engine {
     /// - Throws: `poisoned`, `closed`, `diskFull`, `io`.
     @discardableResult
     public func writeIdleMark() throws(StorageError) -> Bool {
-        guard log.needsMark else { return false }
-        _ = try log.append(WriteBatch())
-        _ = try log.write(syncing: true)
-        return true
+        try log.mark()
+    }
+
+    /// Gives an appended batch up whose sync failed; it may or may not be there after a restart.
+    public func abandon(_ batch: borrowing WriteBatch, at position: AppendedPosition) {
+        memory.subtract(batch.sizeInBytes, ordering: .relaxed)
+        log.abandon(position)
     }
 
     /// Makes a batch visible; each appended batch exactly once.
@@ -96,9 +142,12 @@ extension Engine {
     ///   - position: what `append` returned; with group durability, not before it is durable.
     /// - Returns: what became of each record, in the batch's order.
     @discardableResult
-    public func apply(_ batch: borrowing WriteBatch, at position: LogPosition) -> [ApplyOutcome] {
+    public func apply(
+        _ batch: borrowing WriteBatch,
+        at position: AppendedPosition
+    ) -> [ApplyOutcome] {
         let (outcomes, growth) = Self.insert(batch, at: position, log) { tree($0) }
-        memory.add(growth - batch.bytes.count, ordering: .relaxed)
+        memory.add(growth - batch.sizeInBytes, ordering: .relaxed)
         return outcomes
     }
 
@@ -107,8 +156,8 @@ extension Engine {
     /// - Returns: the outcomes, and by how many bytes the memtables grew.
     static func insert(
         _ batch: borrowing WriteBatch,
-        at position: LogPosition,
-        _ log: Log,
+        at position: AppendedPosition,
+        _ log: Log?,
         tree: (UInt32) -> Tree?
     ) -> (outcomes: [ApplyOutcome], growth: Int) {
         var outcomes: [ApplyOutcome] = []
@@ -123,25 +172,31 @@ extension Engine {
                 next = Record(in: bytes, at: first.value.end)
                 continue
             }
-            tree.state.withLock { state in
-                let before = state.active.sizeInBytes
+            tree.writer.withLock { isDropped in
+                let view = tree.view
+                let before = view.active.sizeInBytes
                 while let record = next, record.tree == first.tree {
-                    outcomes.append(
-                        state.isDropped
-                            ? ApplyOutcome(result: .treeDropped, needsCheck: false)
-                            : state.insert(
+                    if isDropped {
+                        outcomes.append(ApplyOutcome(result: .treeDropped, needsCheck: false))
+                    } else {
+                        let number = position.sequence + UInt64(outcomes.count)
+                        outcomes.append(
+                            tree.insert(
                                 record,
                                 of: bytes,
-                                rule: tree.rule,
-                                segment: position.segment
+                                stamp: tree.rule.isOverwrite
+                                    ? number << 1 | (record.isDeletion ? 1 : 0) : record.stamp,
+                                segment: position.end.segment,
+                                view: view
                             )
-                    )
+                        )
+                    }
                     next = Record(in: bytes, at: record.value.end)
                 }
-                growth += state.active.sizeInBytes - before
+                growth += view.active.sizeInBytes - before
             }
         }
-        log.applied(position)
+        log?.applied(position)
         return (outcomes, growth)
     }
 }

@@ -1,60 +1,103 @@
 internal import FileSystems
 internal import Synchronization
 
-/// A map of ordered bytes on a disk: one log, a memtable per tree, tables, one manifest.
+/// A map of ordered bytes on a disk: one log, memtables and tables per tree, one manifest.
 ///
 /// Keys are a number (the prefix) and some bytes; entries are ordered by both, unsigned. It owns no
-/// thread: the owner calls `sync`, `nextMaintenance` and `perform` from threads of its own. All
-/// methods may be called from any thread.
+/// thread and no clock: the owner calls `sync`, `nextMaintenance` and `perform` from threads of its
+/// own. All methods may be called from any thread.
 ///
-/// A write has three steps, so that one turn of a loop costs one: `append` gives a batch its place
-/// in the log, `sync` makes all places given so far durable, `apply` makes the batch visible.
-/// **Every appended batch must be applied**, or the log keeps growing behind it.
+/// `write` is the simple way in. A loop that serves many takes its three steps apart, so that one
+/// turn costs one sync: `append` gives a batch its place in the log, `sync` makes all places given
+/// so far durable, `apply` makes the batch visible. **Every appended batch must be applied or
+/// abandoned**, or the log keeps growing behind it.
 public final class Engine: Sendable {
     let directory: String
     let files: any FileSystem
     let options: EngineOptions
-    let rules: [MergeRule]
     let log: Log
+    let tableFiles: TableFiles
+    let cache: BlockCache
     let treeTable: Mutex<[UInt32: Tree]>
     let manifest: Mutex<ManifestKeeper>
     let nextTable: Atomic<UInt64>
     /// Bytes of all memtables and of batches appended and not applied.
     let memory: Atomic<Int>
-    private let lock: any FileLock
+    /// Whether the disk was found below its reserve when it was last asked.
+    let isAtReserve = Atomic(false)
+    /// Tables that the manifest does without and that views may still read.
+    let obsolete = Mutex<[Table]>([])
+    let counters = Counters()
+    /// Files in the engine's directories that are none of its own, left alone.
+    public let unknownFiles: [String]
+    /// Damage that was found on opening and did not stop it.
+    public let damage: [StorageError]
+    private let lock: (any FileLock)?
 
     /// The manifest and what it says; whoever holds its lock may write to the disk.
     struct ManifestKeeper {
-        let manifest: Manifest
+        var manifest: Manifest
         var state: Manifest.State
+        var generation: UInt64
+    }
+
+    /// What the engine counts of its work.
+    struct Counters: Sendable {
+        let flushedBytes = SharedCounter()
+        let compactedBytes = SharedCounter()
+        let compactions = SharedCounter()
+        let purgedEntries = SharedCounter()
+    }
+
+    /// A number that threads add to.
+    final class SharedCounter: Sendable {
+        private let count = Atomic<Int>(0)
+        var value: Int { count.load(ordering: .relaxed) }
+        func add(_ number: Int) { count.add(number, ordering: .relaxed) }
+    }
+
+    /// What recovery found and made.
+    struct Parts: ~Copyable {
+        var log: Log
+        var tableFiles: TableFiles
+        var cache: BlockCache
+        var trees: [UInt32: Tree]
+        var keeper: ManifestKeeper
+        var nextTable: UInt64
+        var memory: Int
+        var unknownFiles: [String]
+        var damage: [StorageError]
     }
 
     init(
         directory: String,
         files: any FileSystem,
         options: EngineOptions,
-        rules: [MergeRule],
-        log: Log,
-        trees: [UInt32: Tree],
-        manifest: sending ManifestKeeper,
-        nextTable: UInt64,
-        memory: Int,
-        lock: any FileLock
+        parts: consuming sending Parts,
+        lock: (any FileLock)?
     ) {
         self.directory = directory
         self.files = files
         self.options = options
-        self.rules = rules
-        self.log = log
-        treeTable = Mutex(trees)
-        self.manifest = Mutex(manifest)
-        self.nextTable = Atomic(nextTable)
-        self.memory = Atomic(memory)
+        log = parts.log
+        tableFiles = parts.tableFiles
+        cache = parts.cache
+        treeTable = Mutex(parts.trees)
+        nextTable = Atomic(parts.nextTable)
+        memory = Atomic(parts.memory)
+        unknownFiles = parts.unknownFiles
+        damage = parts.damage
+        manifest = Mutex(parts.keeper)
         self.lock = lock
     }
 
     func tree(_ number: UInt32) -> Tree? {
         treeTable.withLock { $0[number] }
+    }
+
+    func existing(_ number: UInt32) throws(StorageError) -> Tree {
+        guard let tree = tree(number) else { throw .unknownTree(number) }
+        return tree
     }
 
     var allTrees: [Tree] {
@@ -64,51 +107,6 @@ public final class Engine: Sendable {
     /// The numbers of all trees, ascending.
     public var trees: [UInt32] { allTrees.map(\.number) }
 
-    /// Makes an empty tree; it is in the manifest on return.
-    ///
-    /// - Throws: `treeExists`, `poisoned`, `closed`, `io`.
-    public func createTree(_ number: UInt32, rule: MergeRule) throws(StorageError) {
-        if let refusal = log.refusal { throw refusal }
-        try manifest.withLock { keeper throws(StorageError) in
-            guard keeper.state.trees[number] == nil else { throw .treeExists(number) }
-            try onDisk { () throws(FileSystemError) in
-                try files.createDirectory(FileNames.treeDirectory(number, in: directory))
-                try files.syncDirectory(directory)
-            }
-            let since = log.end
-            try record([.createTree(number: number, rule: rule.name, since: since)], in: &keeper)
-            let tree = Tree(number: number, rule: rule, since: since)
-            treeTable.withLock { $0[number] = tree }
-        }
-    }
-
-    /// Drops a tree with all it holds; the manifest says so on return, files go at once if they
-    /// can.
-    ///
-    /// - Throws: `unknownTree`, `poisoned`, `closed`, `io`.
-    public func dropTree(_ number: UInt32) throws(StorageError) {
-        if let refusal = log.refusal { throw refusal }
-        try manifest.withLock { keeper throws(StorageError) in
-            guard let tree = tree(number) else { throw .unknownTree(number) }
-            try record([.dropTree(number)], in: &keeper)
-            treeTable.withLock { $0[number] = nil }
-            let tables = tree.state.withLock { state in
-                state.isDropped = true
-                memory.subtract(state.memoryInUse, ordering: .relaxed)
-                state.active = Memtable()
-                state.frozen = []
-                defer { state.tables = [] }
-                return state.tables
-            }
-            for table in tables {
-                // A file that stays is known to nobody and does no harm.
-                try? files.remove(
-                    FileNames.table(table.metadata.number, tree: number, in: directory)
-                )
-            }
-        }
-    }
-
     /// Writes edits to the manifest; a failure poisons, since nobody knows what the disk holds.
     func record(
         _ edits: [ManifestEdit],
@@ -116,13 +114,23 @@ public final class Engine: Sendable {
     ) throws(StorageError) {
         do throws(StorageError) {
             try keeper.manifest.append(edits)
+            for edit in edits {
+                let fits = keeper.state.apply(edit)
+                precondition(fits, "an edit does not fit the manifest: \(edit)")
+            }
+            if keeper.manifest.isLong {
+                keeper.generation += 1
+                keeper.manifest = try Manifest(
+                    writing: keeper.state,
+                    generation: keeper.generation,
+                    directory: directory,
+                    identity: options.identity,
+                    files: files
+                )
+            }
         } catch {
             log.poison("the manifest could not be written: \(error)")
             throw error
-        }
-        for edit in edits {
-            let fits = keeper.state.apply(edit)
-            precondition(fits, "an edit does not fit the manifest: \(edit)")
         }
     }
 
@@ -130,30 +138,10 @@ public final class Engine: Sendable {
     ///
     /// - Throws: `poisoned`, `closed`, `diskFull`, `io`; the directory is given free even then.
     public func close() throws(StorageError) {
-        defer { lock.release() }
+        defer { lock?.release() }
         if let refusal = log.refusal { throw refusal }
         _ = try log.write(syncing: true)
-        try writeIdleMark()
+        try log.mark()
         try log.close()
-    }
-
-    /// How much the engine holds now.
-    public func statistics() -> EngineStatistics {
-        let trees = allTrees.map { tree in
-            tree.state.withLock { state in
-                EngineStatistics.Tree(
-                    number: tree.number,
-                    tableBytes: state.tables.reduce(0) { $0 + Int($1.metadata.length) },
-                    memtableBytes: state.memoryInUse,
-                    tableCount: state.tables.count,
-                    tableEntries: state.tables.reduce(0) { $0 + Int($1.metadata.entryCount) }
-                )
-            }
-        }
-        return EngineStatistics(
-            trees: trees,
-            logBytes: log.sizeInBytes,
-            memoryInUse: memory.load(ordering: .relaxed)
-        )
     }
 }

@@ -1,19 +1,48 @@
+/// How the blocks of a tree's tables are stored.
+public enum Compression: Hashable, Sendable {
+    /// As they are.
+    case none
+    /// Through zlib at a level from 1, fast, to 9, small; blocks that do not shrink stay as they
+    /// are.
+    case zlib(level: Int)
+}
+
 /// What an engine may use, and how it cuts its files.
 public struct EngineOptions: Sendable {
     /// Bytes that all memtables, with the batches on their way to them, may hold; 64 MiB.
     ///
-    /// At half of it `nextMaintenance` asks for a flush; at all of it `append` refuses with
-    /// `overloaded`. More means larger tables and longer recovery.
+    /// At half of it a memtable is flushed, from three quarters on writers are slowed, at all of it
+    /// `append` refuses with `overloaded`. More means larger tables and longer recovery.
     public var memoryBudget = 64 << 20
     /// Bytes after which the log goes on in a new segment; 32 MiB.
     ///
     /// Less lets the log be trimmed in smaller steps, at the price of more files.
     public var segmentSize = 32 << 20
+    /// Segments that are kept, filled with zeros or old records, for the log to write over; 2.
+    ///
+    /// Overwriting is synced in about two thirds of the time that growing takes. Each costs
+    /// `segmentSize` on the disk; 0 lets segments grow.
+    public var spareSegments = 2
     /// Bytes of records after which a table begins a new block, 4 to 16 KiB; 8 KiB.
     ///
     /// More makes the index smaller and each read from the disk longer.
     public var blockSize = 8 << 10
-    /// The longest key in bytes; 1024, and at most 65,535.
+    /// Bytes of a table after which compaction begins another; 64 MiB.
+    ///
+    /// Compaction needs room on the disk for about as many fragments as it has inputs, and one.
+    public var fragmentSize = 64 << 20
+    /// Bytes of blocks kept in memory, decompressed; 64 MiB.
+    public var cacheSize = 64 << 20
+    /// Table files held open; 512.
+    public var openFiles = 512
+    /// Bytes on the disk below which records other than deletions are refused with
+    /// `diskReserve`; 0 asks for none.
+    ///
+    /// It has to cover what compaction needs to make room.
+    public var diskReserve = 0
+    /// Which tables are compacted together.
+    public var compaction = SizeTieredPolicy()
+    /// The longest key in bytes; 1024, and at most 65,527.
     public var maximumKeySize = 1024
     /// The longest value in bytes; 9 MiB.
     public var maximumValueSize = 9 << 20

@@ -26,6 +26,14 @@ public enum StorageError: Error, Equatable, Sendable {
     case unsupportedFormat(file: String, version: UInt32)
     /// A file belongs to another engine, or is none of an engine's.
     case foreignFile(file: String, what: String)
+    /// The disk has less room than is kept free for deletions and compaction.
+    case diskReserve(limit: Int)
+    /// A record deletes a key of a tree whose rule has no deletions of the engine's.
+    case notDeletable(tree: UInt32)
+    /// Records of the key may have been lost to damage.
+    case lost(tree: UInt32, range: LostRange)
+    /// The rule of a tree gives no digests of versions.
+    case noVersionIndex(tree: UInt32)
     /// The engine was closed.
     case closed
 
@@ -67,6 +75,20 @@ extension StorageError: CustomStringConvertible {
             "\(file) has format version \(version), this program reads 1; use the newer program"
         case .foreignFile(let file, let what):
             "\(file) does not belong to this engine (\(what)); check the data directory"
+        case .diskReserve(let limit):
+            """
+            less than \(limit) bytes are free on the disk, which are kept for deletions and \
+            compaction; make room, then writes go on
+            """
+        case .notDeletable(let tree):
+            "tree \(tree) joins by a rule of its owner; write a value that stands for a deletion"
+        case .lost(let tree, let range):
+            """
+            records of tree \(tree) in \(range) may have been lost to damage; bring them from a \
+            replica or a snapshot
+            """
+        case .noVersionIndex(let tree):
+            "the rule of tree \(tree) gives no digests of versions; compare its values"
         case .closed:
             "the engine was closed; open it again"
         }

@@ -1,17 +1,27 @@
 public import ByteCoding
 
 /// Records that become durable together or not at all, in one run of bytes.
-///
-///     record := tree: uint32, keyLength: uint16, reserved: uint16, valueLength: uint32,
-///               reserved: uint32, prefix: uint64, stamp: uint64, key, value
 public struct WriteBatch: Sendable {
     /// Number of records.
     public private(set) var count = 0
+    /// Whether there are records and all of them are deletions.
+    public var hasOnlyDeletions: Bool { count > 0 && deletions == count }
+
+    /// The records, each with a checksum that is bound to no place yet.
     private(set) var bytes: [UInt8] = []
+    /// Bytes of the longest key.
+    private(set) var largestKey = 0
+    /// Bytes of the longest value.
+    private(set) var largestValue = 0
+    /// The lowest prefix of a record; above `highest` if there is none.
+    private(set) var lowest: UInt64 = .max
+    /// The highest prefix of a record.
+    private(set) var highest: UInt64 = 0
+    private var deletions = 0
 
     /// An empty batch with room for `capacity` bytes.
     public init(capacity: Int = 0) {
-        bytes.reserveCapacity(capacity)
+        if capacity > 0 { bytes.reserveCapacity(capacity) }
     }
 
     /// Bytes of all records, headers included.
@@ -28,7 +38,14 @@ public struct WriteBatch: Sendable {
         of source: RawSpan,
         stamp: UInt64
     ) {
-        put(tree: tree, prefix: prefix, key, of: source, value, of: source, stamp: stamp)
+        add(
+            tree: tree,
+            prefix: prefix,
+            source.extracting(key.offset..<key.end),
+            source.extracting(value.offset..<value.end),
+            stamp: stamp,
+            flags: 0
+        )
     }
 
     /// Adds a record whose key and value are arrays.
@@ -37,94 +54,100 @@ public struct WriteBatch: Sendable {
         prefix: UInt64,
         key: [UInt8],
         value: [UInt8],
-        stamp: UInt64
+        stamp: UInt64 = 0
     ) {
-        put(
+        add(
             tree: tree,
             prefix: prefix,
-            ByteRange(offset: 0, count: key.count),
-            of: key.span.bytes,
-            ByteRange(offset: 0, count: value.count),
-            of: value.span.bytes,
-            stamp: stamp
+            key.span.bytes,
+            value.span.bytes,
+            stamp: stamp,
+            flags: 0
         )
     }
 
-    private mutating func put(
+    /// Adds a record that takes a key away.
+    public mutating func delete(
         tree: UInt32,
         prefix: UInt64,
-        _ key: ByteRange,
-        of keySource: RawSpan,
-        _ value: ByteRange,
-        of valueSource: RawSpan,
-        stamp: UInt64
+        key: [UInt8],
+        stamp: UInt64 = 0
     ) {
-        var writer = ByteWriter()
-        swap(&writer.bytes, &bytes)
-        writer.uint32(tree)
-        // Longer keys and values are refused by `append`, from the sizes kept beside.
-        writer.uint16(UInt16(clamping: key.count))
-        writer.uint16(0)
-        writer.uint32(UInt32(clamping: value.count))
-        writer.uint32(0)
-        writer.uint64(prefix)
-        writer.uint64(stamp)
-        writer.raw(key, of: keySource)
-        writer.raw(value, of: valueSource)
-        swap(&writer.bytes, &bytes)
-        count += 1
-        largestKey = max(largestKey, key.count)
-        largestValue = max(largestValue, value.count)
+        add(
+            tree: tree,
+            prefix: prefix,
+            key.span.bytes,
+            RawSpan(),
+            stamp: stamp,
+            flags: Record.deletionFlag
+        )
     }
-
-    private(set) var largestKey = 0
-    private(set) var largestValue = 0
 
     /// Takes all records out and keeps the room.
     public mutating func removeAll() {
         bytes.removeAll(keepingCapacity: true)
         count = 0
+        deletions = 0
         largestKey = 0
         largestValue = 0
+        lowest = .max
+        highest = 0
     }
 
-    /// The records of a log's payload, after they were counted and checked.
-    init(payload: [UInt8], count: Int) {
-        bytes = payload
-        self.count = count
-    }
-}
-
-/// One record inside a batch's bytes.
-struct Record {
-    static let headerSize = 32
-
-    let tree: UInt32
-    let prefix: UInt64
-    let stamp: UInt64
-    let key: ByteRange
-    let value: ByteRange
-
-    /// The record at `offset`, or nil where the bytes hold none.
-    init?(in bytes: RawSpan, at offset: Int) {
-        guard bytes.byteCount - offset >= Self.headerSize else { return nil }
-        func load<T: FixedWidthInteger & BitwiseCopyable>(_ at: Int, _: T.Type) -> T {
-            T(
-                littleEndian: unsafe bytes.unsafeLoadUnaligned(
-                    fromByteOffset: offset + at,
-                    as: T.self
+    /// Adds those records of a log's payload, whole and checked, that are wanted.
+    mutating func add(
+        recordsOf payload: ByteRange,
+        of source: RawSpan,
+        where isWanted: (Record) -> Bool
+    ) {
+        let records = source.extracting(0..<payload.end)
+        var next = Record(in: records, at: payload.offset)
+        while let record = next {
+            if isWanted(record) {
+                add(
+                    tree: record.tree,
+                    prefix: record.prefix,
+                    source.extracting(record.key.offset..<record.key.end),
+                    source.extracting(record.value.offset..<record.value.end),
+                    stamp: record.stamp,
+                    flags: record.isDeletion ? Record.deletionFlag : 0
                 )
-            )
+            }
+            next = Record(in: records, at: record.value.end)
         }
-        tree = load(0, UInt32.self)
-        let keyLength = Int(load(4, UInt16.self))
-        let valueLength = Int(load(8, UInt32.self))
-        prefix = load(16, UInt64.self)
-        stamp = load(24, UInt64.self)
-        guard keyLength + valueLength <= bytes.byteCount - offset - Self.headerSize else {
-            return nil
-        }
-        key = ByteRange(offset: offset + Self.headerSize, count: keyLength)
-        value = ByteRange(offset: key.end, count: valueLength)
+    }
+
+    private mutating func add(
+        tree: UInt32,
+        prefix: UInt64,
+        _ key: RawSpan,
+        _ value: RawSpan,
+        stamp: UInt64,
+        flags: UInt16
+    ) {
+        // Longer keys and values are refused by `append`, from the sizes kept beside.
+        let lengths =
+            UInt64(tree) | UInt64(UInt16(clamping: key.byteCount)) << 32 | UInt64(flags) << 48
+        let start = bytes.count
+        var words: InlineArray<4, UInt64> = [
+            lengths.littleEndian,
+            UInt64(UInt32(clamping: value.byteCount)).littleEndian,
+            stamp.littleEndian,
+            prefix.bigEndian,
+        ]
+        var checksum = CRC32C.checksum(words.span.bytes)
+        checksum = CRC32C.checksum(key, seed: checksum)
+        checksum = CRC32C.checksum(value, seed: checksum)
+        words[1] |= (UInt64(checksum) << 32).littleEndian
+        unsafe words.span.bytes.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
+        unsafe key.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
+        unsafe value.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
+        assert(bytes.count - start == Record.headerSize + key.byteCount + value.byteCount)
+        count += 1
+        if flags & Record.deletionFlag != 0 { deletions += 1 }
+        largestKey = max(largestKey, key.byteCount)
+        largestValue = max(largestValue, value.byteCount)
+        lowest = min(lowest, prefix)
+        highest = max(highest, prefix)
     }
 }

@@ -3,20 +3,6 @@ import FileSystems
 import Testing
 
 @Suite struct `A disk in memory` {
-    private func write(
-        _ text: String,
-        to file: any WritableFile
-    ) throws {
-        try file.append(Array(text.utf8).span.bytes)
-    }
-
-    private func text(_ path: String, on disk: any FileSystem) throws -> String {
-        String(
-            decoding: try disk.openForReading(path).read(at: 0, count: 1 << 20),
-            as: UTF8.self
-        )
-    }
-
     @Test func `a crash keeps what was synced and may take the rest`() throws {
         var lost = 0
         for seed in 0..<200 as Range<UInt64> {
@@ -24,12 +10,12 @@ import Testing
             try disk.createDirectory("/d")
             try disk.syncDirectory("/")
             let file = try disk.openForAppending("/d/a", .createNew)
-            try write("synced", to: file)
+            try file.append("synced")
             try file.sync()
             try disk.syncDirectory("/d")
-            try write("unsynced", to: file)
+            try file.append("unsynced")
             var random = SeededRandom(seed: seed)
-            let after = try text("/d/a", on: disk.crashClone(random: &random))
+            let after = try disk.crashClone(random: &random).text("/d/a")
             #expect(after.hasPrefix("synced"), "seed \(seed)")
             if after != "syncedunsynced" { lost += 1 }
         }
@@ -71,21 +57,142 @@ import Testing
         _ = try disk.lock("/LOCK")
     }
 
-    @Test func `a rule makes the n-th call fail, and a short write leaves its first bytes`() throws
-    {
-        let disk = FaultyFileSystem(InMemoryFileSystem())
-        disk.add(FaultRule(.append, first: 2, times: 1, .shortWrite(bytes: 3)))
-        disk.add(FaultRule(.sync, pathContains: "a", .inputOutputError))
+    @Test func `a disk with a capacity takes what fits and then says it is full`() throws {
+        let disk = InMemoryFileSystem(capacity: 100)
         let file = try disk.openForAppending("/a", .createNew)
-        try write("one,", to: file)
-        let error = #expect(throws: FileSystemError.self) { try write("two,", to: file) }
+        try file.append([UInt8](repeating: 1, count: 60))
+        #expect(try disk.freeSpace(at: "/") == 40)
+        let error = #expect(throws: FileSystemError.self) {
+            try file.append([UInt8](repeating: 2, count: 60))
+        }
         #expect(error?.reason == .noSpace)
-        try write("three", to: file)
-        #expect(throws: FileSystemError.self) { try file.sync() }
-        #expect(try text("/a", on: disk) == "one,twothree")
-        disk.removeRules()
+        #expect(error?.operation == .append)
+        #expect(try disk.size(of: "/a") == 100)
+        #expect(try disk.freeSpace(at: "/") == 0)
+        #expect(throws: FileSystemError.self) { try file.append("x") }
+        let extended = #expect(throws: FileSystemError.self) { try file.extend(to: 101) }
+        #expect(extended?.reason == .noSpace)
+        #expect(extended?.operation == .extend)
+        try file.extend(to: 100)
+        // Writing over what is there takes no room.
+        let over = try disk.openForOverwriting("/a")
+        try over.append([UInt8](repeating: 3, count: 100))
+        #expect(throws: FileSystemError.self) { try over.append("x") }
+        #expect(try disk.contents("/a") == [UInt8](repeating: 3, count: 100))
+        disk.setCapacity(101)
+        try over.append("x")
+        #expect(try disk.size(of: "/a") == 101)
+    }
+
+    @Test func `an extension that does not fit takes the room there is`() throws {
+        let disk = InMemoryFileSystem(capacity: 10)
+        let file = try disk.openForAppending("/a", .createNew)
+        try file.append("abc")
+        #expect(throws: FileSystemError.self) { try file.extend(to: 20) }
+        #expect(try disk.text("/a") == "abc\0\0\0\0\0\0\0")
+        try file.append("def")
+        #expect(try disk.text("/a") == "abcdef\0\0\0\0")
+    }
+
+    @Test func `a write behind the end of a file that was cut takes room for what lies between`()
+        throws
+    {
+        let disk = InMemoryFileSystem(capacity: 10)
+        let file = try disk.openForAppending("/a", .createNew)
+        try file.append("01234567")
+        try disk.truncate("/a", to: 2)
+        try disk.make("/b", "01234", in: "/")
+        #expect(try disk.freeSpace(at: "/") == 3)
+        #expect(throws: FileSystemError.self) { try file.append("x") }
+        try file.append("")
+        #expect(try disk.size(of: "/a") == 2)
+        try disk.remove("/b")
+        #expect(throws: FileSystemError.self) { try file.append("xyz") }
+        #expect(try disk.text("/a") == "01\0\0\0\0\0\0xy")
+    }
+
+    @Test func `room is given back when the last name and the last open file are gone`() throws {
+        let disk = InMemoryFileSystem(capacity: 100)
+        try disk.make("/a", "0123456789", in: "/")
+        try disk.link("/a", to: "/b")
+        #expect(try disk.freeSpace(at: "/") == 90)
+        try disk.remove("/a")
+        #expect(try disk.freeSpace(at: "/") == 90)
+        do {
+            let reader = try disk.openForReading("/b")
+            try disk.remove("/b")
+            #expect(try disk.freeSpace(at: "/") == 90)
+            try disk.syncDirectory("/")
+            #expect(try reader.read(at: 8, count: 5) == Array("89".utf8))
+        }
+        #expect(try disk.freeSpace(at: "/") == 100)
+        try disk.syncDirectory("/")
+        try disk.make("/c", "0123456789", in: "/")
+        try disk.make("/d", "01234", in: "/")
+        try disk.rename("/d", to: "/c")
+        #expect(try disk.freeSpace(at: "/") == 95)
+        try disk.truncate("/c", to: 2)
+        #expect(try disk.freeSpace(at: "/") == 98)
+    }
+
+    @Test func `a crash leaves the disk as small as it was and counts what is left`() throws {
+        for seed in 0..<40 as Range<UInt64> {
+            let disk = InMemoryFileSystem(capacity: 100)
+            try disk.make("/a", "0123456789", in: "/")
+            try disk.link("/a", to: "/b")
+            try disk.openForAppending("/c", .createNew).append("01234")
+            var random = SeededRandom(seed: seed)
+            let clone = disk.crashClone(random: &random)
+            var expected = 90
+            if try clone.exists("/c") { expected -= try clone.size(of: "/c") }
+            #expect(try clone.freeSpace(at: "/") == expected, "seed \(seed)")
+        }
+    }
+
+    @Test func `a read-only disk refuses every change and still reads`() throws {
+        let disk = InMemoryFileSystem()
+        try disk.createDirectory("/d")
+        try disk.make("/a", "text", in: "/")
+        let file = try disk.openForAppending("/a", .openExisting)
+        let unsynced = try disk.openForAppending("/d/b", .createNew)
+        try unsynced.append("b")
+        disk.setReadOnly(true)
+        let calls: [(FileSystemError.Operation, () throws -> Void)] = [
+            (.openForAppending, { _ = try disk.openForAppending("/c", .createNew) }),
+            (.openForAppending, { _ = try disk.openForAppending("/a", .openExisting) }),
+            (.openForOverwriting, { _ = try disk.openForOverwriting("/a") }),
+            (.append, { try file.append("x") }),
+            (.extend, { try file.extend(to: 100) }),
+            (.sync, { try unsynced.sync() }),
+            (.rename, { try disk.rename("/a", to: "/c") }),
+            (.link, { try disk.link("/a", to: "/c") }),
+            (.remove, { try disk.remove("/a") }),
+            (.createDirectory, { try disk.createDirectory("/e") }),
+            (.syncDirectory, { try disk.syncDirectory("/d") }),
+            (.truncate, { try disk.truncate("/a", to: 1) }),
+            (.lock, { _ = try disk.lock("/LOCK") }),
+        ]
+        for (operation, call) in calls {
+            let error = #expect(throws: FileSystemError.self, performing: call)
+            #expect(error?.operation == operation)
+            #expect(error?.reason == .notPermitted, "\(operation)")
+        }
         try file.sync()
-        disk.add(FaultRule(.read, .flipBit(0)))
-        #expect(try text("/a", on: disk) == "nne,twothree")
+        try disk.syncDirectory("/")
+        try disk.createDirectory("/d")
+        #expect(try disk.text("/a") == "text")
+        #expect(try disk.list("/") == ["a", "d"])
+        disk.setReadOnly(false)
+        try file.append("x")
+        #expect(try disk.text("/a") == "textx")
+    }
+
+    @Test func `a bit that a file does not have cannot be turned`() throws {
+        let disk = InMemoryFileSystem()
+        try disk.make("/a", "a", in: "/")
+        #expect(throws: FileSystemError.self) { try disk.flipBit(8, in: "/a") }
+        #expect(throws: FileSystemError.self) { try disk.flipBit(-1, in: "/a") }
+        try disk.flipBit(1, in: "/a")
+        #expect(try disk.text("/a") == "c")
     }
 }

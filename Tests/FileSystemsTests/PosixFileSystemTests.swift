@@ -54,19 +54,39 @@ import Testing
             try disk.lock("\(directory)/LOCK").release()
         }
     }
-}
 
-/// Runs a test in a directory of its own, which is removed with its files afterwards.
-private func withTemporaryDirectory(_ body: (String) throws -> Void) throws {
-    var template = Array("/tmp/starling-files-XXXXXX".utf8CString)
-    let directory = template.withUnsafeMutableBufferPointer { buffer in
-        buffer.baseAddress.flatMap { mkdtemp($0) }.map { String(cString: $0) }
+    @Test func `a full device says so, and a failing read too`() throws {
+        let disk = PosixFileSystem()
+        for path in ["/dev/full"] where try disk.exists(path) {
+            let file = try disk.openForOverwriting(path)
+            let append = #expect(throws: FileSystemError.self) {
+                try file.append(([1] as [UInt8]).span.bytes)
+            }
+            #expect(append?.operation == .append)
+            #expect(append?.reason == .noSpace)
+            let extend = #expect(throws: FileSystemError.self) { try file.extend(to: 10) }
+            #expect(extend?.operation == .extend)
+            #expect(extend?.reason == .noSpace)
+        }
+        try withTemporaryDirectory { directory in
+            let file = try disk.openForReading(directory)
+            let error = #expect(throws: FileSystemError.self) { try bytes(of: file, at: 0, 4) }
+            #expect(error?.operation == .read)
+            #expect(throws: FileSystemError.self) { try file.read(at: 0, count: 4) }
+        }
     }
-    let path = try #require(directory)
-    let disk = PosixFileSystem()
-    defer {
-        for name in (try? disk.list(path)) ?? [] { try? disk.remove("\(path)/\(name)") }
-        try? disk.remove(path)
+
+    @Test func `an extended file has its room on the disk`() throws {
+        try withTemporaryDirectory { directory in
+            let path = "\(directory)/a"
+            let file = try PosixFileSystem().openForAppending(path, .createNew)
+            try file.extend(to: 1_000_003)
+            try file.sync()
+            var status = stat()
+            #expect(stat(path, &status) == 0)
+            #expect(status.st_size == 1_000_003)
+            // Some file systems compress or place late; a hole would have none at all.
+            #expect(status.st_blocks > 0)
+        }
     }
-    try body(path)
 }

@@ -12,21 +12,44 @@ let union = MergeRule(name: "union") { existing, incoming in
     .merged(Set(existing.array() + incoming.array()).sorted())
 }
 
-/// Opens an engine at `/db`, with small segments and blocks.
-func openEngine(
-    _ disk: any FileSystem,
-    _ change: (inout EngineOptions) -> Void = { _ in }
-) throws -> Engine {
+/// The value with the larger stamp, of two with one stamp the larger; an empty value is a
+/// tombstone.
+let newestWins = MergeRule(
+    name: "newest",
+    newestStampWins: true,
+    droppableFrom: { $0.isEmpty ? 0 : nil },
+    versionDigest: { UInt64($0.byteCount) }
+) { existing, incoming in
+    let isLess = existing.array().lexicographicallyPrecedes(incoming.array())
+    return isLess ? .takeIncoming : .keepExisting
+}
+
+/// The rules that tests use.
+let engineRules = [largestWins, union, newestWins]
+
+/// Small segments and blocks, so that little is enough to fill them.
+func engineOptions(_ change: (inout EngineOptions) -> Void = { _ in }) -> EngineOptions {
     var options = EngineOptions()
     options.segmentSize = 4096
     options.blockSize = 512
+    options.spareSegments = 1
     options.identity = 0xC0FFEE
     change(&options)
-    return try Engine.open(
+    return options
+}
+
+/// Opens an engine at `/db`.
+func openEngine(
+    _ disk: any FileSystem,
+    damage: DamagePolicy = .refuse,
+    _ change: (inout EngineOptions) -> Void = { _ in }
+) throws -> Engine {
+    try Engine.open(
         directory: "/db",
         on: disk,
-        options: options,
-        rules: [largestWins, union]
+        options: engineOptions(change),
+        rules: engineRules,
+        damage: damage
     )
 }
 
@@ -51,9 +74,7 @@ extension Engine {
     /// Appends, syncs and applies.
     @discardableResult
     func put(_ batch: WriteBatch) throws -> [ApplyOutcome] {
-        let position = try append(batch)
-        try sync()
-        return apply(batch, at: position)
+        try write(batch)
     }
 
     /// The value of a key, or nil if it is absent.

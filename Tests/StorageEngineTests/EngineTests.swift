@@ -57,10 +57,10 @@ import Testing
         try engine.createTree(1, rule: .overwrite)
         let first = try engine.append(batch("a", [1]))
         let second = try engine.append(batch("b", [2]))
-        #expect(first < second)
-        #expect(engine.durablePosition < first)
-        #expect(try engine.sync() == second)
-        #expect(engine.durablePosition == second)
+        #expect(first.end < second.end)
+        #expect(engine.durablePosition < first.end)
+        #expect(try engine.sync() == second.end)
+        #expect(engine.durablePosition == second.end)
         // Nothing was applied yet, so nothing is to be seen.
         #expect(try engine.value("a") == nil)
     }
@@ -130,7 +130,7 @@ import Testing
         try engine.put(batch("a", [6]))
         #expect(
             try engine.get(tree: 1, prefix: 0, key: key, disk: .forbidden)
-                == .found([6], stamp: 1)
+                == .found([6], stamp: engine.newestStamp(tree: 1))
         )
     }
 
@@ -170,7 +170,8 @@ import Testing
         engine.apply(pending, at: position)
         try engine.perform(.flush(1))
         #expect(engine.statistics().logBytes < 10_000)
-        #expect(try disk.list("/db/log").count == 1)
+        let segments = try disk.list("/db/log").filter { $0.hasSuffix(".log") }
+        #expect(segments.count == 1)
         #expect(try engine.value("pending") == [1])
     }
 

@@ -18,7 +18,7 @@ struct Assembly: Sendable {
     let contexts: ContextAuthority
     let sync: SyncThread
     let disks: DiskThreads
-    let maintenance: MaintenanceThread
+    let maintenance: MaintenanceThreads
     let upkeep: UpkeepThread
     let statePool: NIOThreadPool
     let memory: ConnectionMemory

@@ -24,7 +24,7 @@ struct RunningNode: Sendable {
         var security: NodeSecurity
         var sync: SyncThread
         var disks: DiskThreads
-        var maintenance: MaintenanceThread
+        var maintenance: MaintenanceThreads
         var upkeep: UpkeepThread
         var statePool: NIOThreadPool
         var memory: ConnectionMemory
@@ -62,8 +62,12 @@ struct RunningNode: Sendable {
             logger: logger
         )
         let disks = DiskThreads(store: store)
-        let maintenance = MaintenanceThread(store: store, logger: logger)
-        let upkeep = UpkeepThread(store: store)
+        let maintenance = MaintenanceThreads(
+            store: store,
+            maximumCompactions: configuration.storage.parallelCompactions,
+            logger: logger
+        )
+        let upkeep = UpkeepThread(store: store, maintenance: maintenance)
         let statePool = NIOThreadPool(numberOfThreads: 1)
         statePool.start()
         let memory = ConnectionMemory()
@@ -257,8 +261,8 @@ struct RunningNode: Sendable {
         for lane in parts.router.lanes { try await lane.call { $0.stop() } }
         try await parts.sync.shutDown()
         try await parts.disks.shutDown()
-        try await parts.maintenance.shutDown()
         try await parts.upkeep.shutDown()
+        try await parts.maintenance.shutDown()
         try await parts.statePool.shutdownGracefully()
         do {
             try parts.store.close()

@@ -1,3 +1,4 @@
+import ClusterPrimitives
 import NIOPosix
 import ObjectStorage
 import Replication
@@ -8,11 +9,13 @@ import Synchronization
 /// A job may take hours; ordinary upkeep, syncs and reads have threads of their own.
 final class UpkeepThread: Sendable {
     private let store: ReplicaStore
+    private let maintenance: MaintenanceThreads
     private let pool = NIOThreadPool(numberOfThreads: 1)
     private let isStopping = Atomic(false)
 
-    init(store: ReplicaStore) {
+    init(store: ReplicaStore, maintenance: MaintenanceThreads) {
         self.store = store
+        self.maintenance = maintenance
         pool.start()
     }
 
@@ -20,10 +23,18 @@ final class UpkeepThread: Sendable {
     func run(_ job: UpkeepJob, finished: @escaping @Sendable ([UpkeepResult]) -> Void) {
         pool.submit { state in
             guard state == .active else { return }
-            finished(
-                self.store.run(job) { !self.isStopping.load(ordering: .relaxed) }
-            )
+            switch job.kind {
+            case .flush, .verify:
+                finished(self.run(job))
+            case .compact, .scrub:
+                // They would leave out the tables that a compaction is at.
+                finished(self.maintenance.withoutCompactions { self.run(job) })
+            }
         }
+    }
+
+    private func run(_ job: UpkeepJob) -> [UpkeepResult] {
+        store.run(job) { !isStopping.load(ordering: .relaxed) }
     }
 
     /// Has the job that is under way end with what it has done.

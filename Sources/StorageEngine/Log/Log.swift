@@ -1,4 +1,3 @@
-internal import ByteCoding
 internal import FileSystems
 internal import Synchronization
 
@@ -6,266 +5,221 @@ internal import Synchronization
 ///
 /// Two locks. `buffer` guards the bytes appended since the last write and is never held over a
 /// call to the disk, so appending goes on while a sync runs. `writer` guards the file and is held
-/// for the whole of a write and its sync; only callers of `sync` and `write` meet there.
-final class Log: Sendable {
-    /// Bytes for one segment that are not written yet.
-    private struct Chunk {
-        let segment: UInt64
-        let previousEnd: UInt64
-        var bytes: [UInt8]
-    }
-
-    private struct Buffer {
-        var chunks: [Chunk] = []
-        var end: LogPosition
-        var durable: LogPosition
-        var poison: String?
-        var isClosed = false
-        /// Whether nothing but a mark was appended since the last mark.
-        var isMarked = true
-        /// Batches of each segment that were appended and not applied.
-        var outstanding: [UInt64: Int] = [:]
-        /// Bytes of the segments that recovery would read, by number, ascending.
-        var segmentSizes: [(number: UInt64, size: Int)] = []
-
-        /// Goes on in a new segment, unless the current one holds nothing yet.
-        mutating func beginSegment() {
-            guard end.offset > UInt64(LogFormat.segmentHeaderSize) else { return }
-            let previousEnd = end.offset
-            end = LogPosition(
-                segment: end.segment + 1,
-                offset: UInt64(LogFormat.segmentHeaderSize)
-            )
-            chunks.append(Chunk(segment: end.segment, previousEnd: previousEnd, bytes: []))
-            segmentSizes.append((end.segment, LogFormat.segmentHeaderSize))
-        }
-    }
-
-    private struct Writer {
+/// for the whole of a write and its sync; only callers of `sync` and `write` meet there, and those
+/// who find their batch written by another leave without a call to the disk.
+package final class Log: Sendable {
+    struct Writer {
         var file: any WritableFile
         var segment: UInt64
         var isUnsynced = false
+        /// Room for the bytes that are appended during the next write.
+        var room: [UInt8] = []
     }
 
-    private let files: any FileSystem
-    private let directory: String
-    private let options: EngineOptions
-    private let buffer: Mutex<Buffer>
-    private let writer: Mutex<Writer>
+    let segmentFiles: LogSegments
+    let buffer: Mutex<LogBuffer>
+    let writer: Mutex<Writer>
 
-    /// Begins a new segment behind what recovery kept; its header is on the disk on return.
+    /// Begins a log anew in one segment, whose header is on the disk on return.
     ///
-    /// The segment before ends at `previousEnd`; the log is known to be synced up to `durable`.
-    init(
+    /// Recovery ends an older log before it, until the manifest says that the log begins with it.
+    ///
+    /// - Parameters:
+    ///   - files: the disk.
+    ///   - directory: the engine's; its log directory must be there.
+    ///   - options: how segments are cut.
+    ///   - segment: number of the segment, above those of all there are.
+    ///   - durable: how far an older log is known to be synced. Batches say so until the first
+    ///     `sync`.
+    ///   - sequence: number of the first record, above all that were given before.
+    /// - Throws: `diskFull`, `io`.
+    package convenience init(
         files: any FileSystem,
         directory: String,
         options: EngineOptions,
         segment: UInt64,
-        previousEnd: UInt64,
-        durable: LogPosition
+        durable: LogPosition,
+        sequence: UInt64
     ) throws(StorageError) {
-        self.files = files
-        self.directory = directory
-        self.options = options
-        let file = try Self.createSegment(
-            segment,
-            previousEnd: previousEnd,
-            files: files,
-            directory: directory,
-            identity: options.identity
+        try self.init(
+            LogSegments(files: files, directory: directory, options: options),
+            keeping: [],
+            segment: segment,
+            previousEnd: LogFormat.anew,
+            durable: durable,
+            sequence: sequence
         )
-        try onDisk { () throws(FileSystemError) in
-            try file.sync()
-            try files.syncDirectory(FileNames.logDirectory(directory))
-        }
-        let end = LogPosition(segment: segment, offset: UInt64(LogFormat.segmentHeaderSize))
-        var initial = Buffer(end: end, durable: durable)
-        initial.segmentSizes = [(segment, LogFormat.segmentHeaderSize)]
-        buffer = Mutex(initial)
-        writer = Mutex(Writer(file: file, segment: segment))
     }
 
-    private static func createSegment(
-        _ segment: UInt64,
-        previousEnd: UInt64,
+    /// Goes on behind what was read, whose segments stay as they are.
+    ///
+    /// `contents` must be clean. Segments that it does without are removed first.
+    package convenience init(
         files: any FileSystem,
         directory: String,
-        identity: UInt64
-    ) throws(StorageError) -> any WritableFile {
-        try onDisk { () throws(FileSystemError) in
-            let path = FileNames.segment(segment, in: directory)
-            let file = try files.openForAppending(path, .createNew)
-            let header = LogFormat.segmentHeader(
-                identity: identity,
-                segment: segment,
-                previousEnd: previousEnd
+        options: EngineOptions,
+        behind contents: borrowing LogReader.Contents
+    ) throws(StorageError) {
+        precondition(contents.isClean, "a log was to go on behind one that is not clean")
+        let segmentFiles = LogSegments(files: files, directory: directory, options: options)
+        var kept: [LogBuffer.Segment] = []
+        for segment in contents.segments where segment.number <= contents.end.segment {
+            kept.append(
+                LogBuffer.Segment(
+                    number: segment.number,
+                    size: segment.validEnd,
+                    allocated: segment.bytes.count
+                )
             )
-            try file.append(header.span.bytes)
-            return file
+        }
+        try segmentFiles.removeSegments(except: Set(kept.map(\.number)))
+        try self.init(
+            segmentFiles,
+            keeping: kept,
+            segment: contents.end.segment + 1,
+            previousEnd: contents.end.offset,
+            durable: nil,
+            sequence: contents.nextSequence
+        )
+    }
+
+    private init(
+        _ segmentFiles: LogSegments,
+        keeping kept: [LogBuffer.Segment],
+        segment: UInt64,
+        previousEnd: UInt64,
+        durable: LogPosition?,
+        sequence: UInt64
+    ) throws(StorageError) {
+        self.segmentFiles = segmentFiles
+        var (spares, nextSpare) = try segmentFiles.spares()
+        let begun = try segmentFiles.begin(
+            segment,
+            previousEnd: previousEnd,
+            sequence: sequence,
+            spare: spares.popLast()
+        )
+        try onDisk { () throws(FileSystemError) in
+            try begun.file.sync()
+            try segmentFiles.syncNames()
+        }
+        let size = LogFormat.segmentHeaderSize
+        let current = LogBuffer.Segment(number: segment, size: size, allocated: begun.allocated)
+        var initial = LogBuffer(
+            identity: segmentFiles.options.identity,
+            segmentSize: segmentFiles.options.segmentSize,
+            segments: kept + [current],
+            durable: durable ?? LogPosition(segment: segment, offset: UInt64(size)),
+            sequence: sequence
+        )
+        initial.spares = spares
+        initial.nextSpare = nextSpare
+        buffer = Mutex(initial)
+        writer = Mutex(Writer(file: begun.file, segment: segment))
+    }
+
+    /// Gives a batch its place, without touching the disk.
+    ///
+    /// Its owner is to call `applied` or `abandon` once for it, else its segment stays for ever.
+    ///
+    /// - Throws: `poisoned`, `closed`, `tooLarge` for what the format cannot hold.
+    package func append(_ batch: borrowing WriteBatch) throws(StorageError) -> AppendedPosition {
+        guard batch.largestKey <= Self.maximumKeySize else {
+            throw .tooLarge(what: "key", size: batch.largestKey, limit: Self.maximumKeySize)
+        }
+        guard batch.bytes.count <= Self.maximumBatchSize else {
+            throw .tooLarge(what: "batch", size: batch.bytes.count, limit: Self.maximumBatchSize)
+        }
+        return try buffer.withLock { buffer throws(StorageError) in
+            if let poison = buffer.poison { throw .poisoned(reason: poison) }
+            if buffer.isClosed { throw .closed }
+            return buffer.append(batch)
         }
     }
 
-    /// Gives a batch its place.
+    /// The longest key that a record can hold, without its prefix.
+    static let maximumKeySize = 65_527
+    /// The most bytes of records that a batch can hold.
+    static let maximumBatchSize = 1 << 30
+
+    /// Notes that a batch reached the memtables.
+    package func applied(_ position: AppendedPosition) {
+        buffer.withLock { $0.settle(position) }
+    }
+
+    /// Notes that the owner of a batch gives it up; its outcome is unknown.
     ///
-    /// - Returns: the position behind the batch.
-    func append(_ batch: borrowing WriteBatch) throws(StorageError) -> LogPosition {
-        let payload = batch.bytes
-        let checksum = CRC32C.checksum(payload)
-        let count = batch.count
-        return try buffer.withLock { buffer throws(StorageError) -> LogPosition in
-            if let poison = buffer.poison { throw .poisoned(reason: poison) }
-            if buffer.isClosed { throw .closed }
-            let size = LogFormat.batchHeaderSize + payload.count
-            let isFull = Int(buffer.end.offset) + size > options.segmentSize
-            if isFull {
-                buffer.beginSegment()
-            }
-            if buffer.chunks.isEmpty {
-                buffer.chunks.append(
-                    Chunk(segment: buffer.end.segment, previousEnd: 0, bytes: [])
-                )
-            }
-            let last = buffer.chunks.count - 1
-            LogFormat.append(
-                LogFormat.BatchHeader(
-                    count: UInt32(count),
-                    payloadChecksum: checksum,
-                    length: payload.count,
-                    synced: buffer.durable
-                ),
-                identity: options.identity,
-                at: buffer.end,
-                to: &buffer.chunks[last].bytes
-            )
-            buffer.chunks[last].bytes.append(contentsOf: payload)
-            buffer.end = LogPosition(
-                segment: buffer.end.segment,
-                offset: buffer.end.offset + UInt64(size)
-            )
-            buffer.segmentSizes[buffer.segmentSizes.count - 1].size += size
-            buffer.isMarked = count == 0
-            if count > 0 { buffer.outstanding[buffer.end.segment, default: 0] += 1 }
-            return buffer.end
-        }
+    /// Recovery may find it. Does nothing for one that was taken back; must not follow `applied`.
+    package func abandon(_ position: AppendedPosition) {
+        buffer.withLock { $0.settle(position) }
     }
 
     /// Goes on in a new segment, so that what came before can be removed as a whole.
-    func beginSegment() throws(StorageError) {
+    package func beginSegment() throws(StorageError) {
         buffer.withLock { $0.beginSegment() }
         _ = try write(syncing: true)
     }
 
-    /// Notes that a batch reached the memtables.
-    func applied(_ position: LogPosition) {
-        buffer.withLock { buffer in
-            guard let count = buffer.outstanding[position.segment] else { return }
-            buffer.outstanding[position.segment] = count > 1 ? count - 1 : nil
-        }
-    }
-
-    /// Writes what was appended, and syncs it if asked to.
+    /// Notes in the log that all of it is synced, once after the last record.
     ///
-    /// The first failure poisons: what the disk holds is unknown from then on.
-    func write(syncing: Bool) throws(StorageError) -> LogPosition {
-        try writer.withLock { writer throws(StorageError) -> LogPosition in
-            let (chunks, end) = try buffer.withLock { buffer throws(StorageError) in
-                if let poison = buffer.poison { throw .poisoned(reason: poison) }
-                defer { buffer.chunks = [] }
-                return (buffer.chunks, buffer.end)
-            }
-            do throws(StorageError) {
-                for chunk in chunks {
-                    if chunk.segment != writer.segment { try roll(&writer, to: chunk) }
-                    try onDisk { () throws(FileSystemError) in
-                        try writer.file.append(chunk.bytes.span.bytes)
-                    }
-                    writer.isUnsynced = true
-                }
-                if syncing, writer.isUnsynced {
-                    try onDisk { () throws(FileSystemError) in try writer.file.sync() }
-                    writer.isUnsynced = false
-                }
-            } catch {
-                poison("the log could not be written: \(error)")
-                throw error
-            }
-            return buffer.withLock { buffer in
-                if syncing { buffer.durable = end }
-                return end
-            }
-        }
-    }
-
-    /// Ends a segment, with all its bytes on the disk, and begins the next.
-    private func roll(_ writer: inout Writer, to chunk: Chunk) throws(StorageError) {
-        let file = try Self.createSegment(
-            chunk.segment,
-            previousEnd: chunk.previousEnd,
-            files: files,
-            directory: directory,
-            identity: options.identity
-        )
-        try onDisk { () throws(FileSystemError) in
-            try writer.file.sync()
-            try writer.file.close()
-            try files.syncDirectory(FileNames.logDirectory(directory))
-        }
-        writer = Writer(file: file, segment: chunk.segment, isUnsynced: true)
+    /// A log that ends with it is not written anew by the next start.
+    ///
+    /// - Returns: whether there was something to note.
+    @discardableResult
+    package func mark() throws(StorageError) -> Bool {
+        guard needsMark else { return false }
+        _ = try append(WriteBatch())
+        _ = try write(syncing: true)
+        return true
     }
 
     /// Refuses all writes from now on.
-    func poison(_ reason: String) {
+    package func poison(_ reason: String) {
         buffer.withLock { buffer in
             if buffer.poison == nil { buffer.poison = reason }
         }
     }
 
-    func close() throws(StorageError) {
+    /// Closes the file; what was not synced before stays in the kernel's care.
+    package func close() throws(StorageError) {
         buffer.withLock { $0.isClosed = true }
         try writer.withLock { writer throws(StorageError) in
             try onDisk { () throws(FileSystemError) in try writer.file.close() }
         }
     }
+}
 
+extension Log {
     /// What `append` would be told now.
-    var refusal: StorageError? {
+    package var refusal: StorageError? {
         buffer.withLock { buffer in
             buffer.isClosed ? .closed : buffer.poison.map { .poisoned(reason: $0) }
         }
     }
 
-    var durable: LogPosition { buffer.withLock { $0.durable } }
-    var end: LogPosition { buffer.withLock { $0.end } }
-    var sizeInBytes: Int { buffer.withLock { $0.segmentSizes.reduce(0) { $0 + $1.size } } }
+    /// The position before which everything is known to be on the disk.
+    package var durable: LogPosition { buffer.withLock { $0.durable } }
+    /// The position behind the last batch.
+    package var end: LogPosition { buffer.withLock { $0.end } }
+    /// The number of the next record.
+    package var nextSequence: UInt64 { buffer.withLock { $0.nextSequence } }
+    /// Bytes that recovery would read.
+    package var sizeInBytes: Int { buffer.withLock { $0.segments.reduce(0) { $0 + $1.size } } }
+    /// What was done since the log was opened.
+    package var statistics: LogStatistics { buffer.withLock { $0.statistics } }
 
     /// Whether everything is synced and the file does not say so yet.
-    var needsMark: Bool {
+    package var needsMark: Bool {
         buffer.withLock { !$0.isMarked && $0.poison == nil && $0.end == $0.durable }
     }
 
     /// The first segment with a batch that was not applied, or the current one.
-    var oldestOutstanding: UInt64 {
-        buffer.withLock { buffer in buffer.outstanding.keys.min() ?? buffer.end.segment }
-    }
+    package var oldestOutstanding: UInt64 { buffer.withLock { $0.oldestOutstanding } }
 
     /// The bounds of the segments that recovery would read.
-    var segments: ClosedRange<UInt64> {
+    package var segments: ClosedRange<UInt64> {
         buffer.withLock { buffer in
-            (buffer.segmentSizes.first?.number ?? buffer.end.segment)...buffer.end.segment
-        }
-    }
-
-    /// Removes the segments before `first`, which no manifest needs any more.
-    func trim(before first: UInt64) throws(StorageError) {
-        let doomed = buffer.withLock { buffer in
-            let doomed = buffer.segmentSizes.filter { $0.number < first }.map(\.number)
-            buffer.segmentSizes.removeAll { $0.number < first }
-            return doomed
-        }
-        for number in doomed {
-            try onDisk { () throws(FileSystemError) in
-                try files.remove(FileNames.segment(number, in: directory))
-            }
+            (buffer.segments.first?.number ?? buffer.end.segment)...buffer.end.segment
         }
     }
 }

@@ -1,185 +1,103 @@
-internal import ByteCoding
-internal import FileSystems
+package import ByteCoding
+package import FileSystems
 
 /// Reads the segments that a stopped engine left, and finds where the log ends.
 ///
 /// Damage above the highest sync mark is a torn tail: the log ends there, even with whole batches
 /// behind it, since sectors of an unsynced write reach the disk in any order. Damage below it is
-/// corruption. The mark that convicts lies behind the damage, so every segment is searched to its
-/// end for headers.
-struct LogReader {
-    let files: any FileSystem
-    let directory: String
-    let identity: UInt64
+/// corruption; it is reported, and sound batches behind it are kept.
+package struct LogReader {
+    private let files: any FileSystem
+    private let directory: String
+    private let identity: UInt64
 
-    /// A batch as it was written.
-    struct Batch {
-        let position: LogPosition
-        let count: Int
-        let payload: ByteRange
+    /// A reader of an engine's log.
+    package init(files: any FileSystem, directory: String, identity: UInt64) {
+        self.files = files
+        self.directory = directory
+        self.identity = identity
     }
 
-    /// What one segment file holds.
-    struct Segment {
-        let number: UInt64
-        let bytes: [UInt8]
-        /// Nil if the segment's header is not whole.
-        var previousEnd: UInt64?
-        var batches: [Batch] = []
-        /// Where the first damage begins, or the file ends.
-        var validEnd = 0
-        var isWhole: Bool { validEnd == bytes.count }
+    /// A batch as it was written, all its records checked.
+    package struct Batch: Sendable {
+        /// Where it begins.
+        package let position: LogPosition
+        /// The place behind it.
+        package let end: LogPosition
+        /// The number of its first record.
+        package let sequence: UInt64
+        /// Number of its records, at least one.
+        package let count: Int
+        /// Its records, in the bytes of the segment.
+        package let payload: ByteRange
+    }
+
+    /// What one segment holds.
+    package struct Segment: Sendable {
+        /// Its number.
+        package let number: UInt64
+        /// All bytes of its file.
+        package let bytes: [UInt8]
+        /// The batches that are kept, without marks.
+        package internal(set) var batches: [Batch] = []
+        /// Where its last kept batch ends.
+        package internal(set) var validEnd = 0
     }
 
     /// The log up to its end.
-    struct Contents {
-        var segments: [Segment] = []
+    package struct Contents: Sendable {
+        /// The segments up to the end, ascending.
+        package internal(set) var segments: [Segment] = []
         /// The highest position known to have been synced.
-        var mark = LogPosition(segment: 0, offset: 0)
-        /// Where the log ends.
-        var end = LogPosition(segment: 0, offset: 0)
+        package internal(set) var mark = LogPosition(segment: 0, offset: 0)
+        /// Where the log ends; of a clean log the mark.
+        package internal(set) var end = LogPosition(segment: 0, offset: 0)
+        /// A number above those of all records that were ever given a place, lost ones included.
+        package internal(set) var nextSequence: UInt64 = 0
+        /// Whether all batches that were kept are known to be on the disk, none is missing, and
+        /// none lies behind the end: the segments may stay.
+        package internal(set) var isClean = false
+        /// What is damaged below the mark.
+        package internal(set) var damage: [LogDamage] = []
     }
+
+    /// How many numbers are left out at each start, for records that were given one and lost.
+    static let sequenceLeap: UInt64 = 1 << 32
 
     /// Reads the segments from `first` on.
     ///
-    /// - Throws: `corruption` for damage below the mark, `unsupportedFormat`, `io`.
-    func read(from first: UInt64, numbers: [UInt64]) throws(StorageError) -> Contents {
+    /// - Parameters:
+    ///   - first: what the manifest says that the log begins with.
+    ///   - numbers: of the segments there are, ascending.
+    ///   - mark: a position known from elsewhere to have been synced.
+    /// - Returns: the log; damage below the mark is among it.
+    /// - Throws: `unsupportedFormat`, `io`.
+    package func read(
+        from first: UInt64,
+        numbers: [UInt64],
+        mark: LogPosition = LogPosition(segment: 0, offset: 0)
+    ) throws(StorageError) -> Contents {
+        var scans: [LogScan] = []
         var contents = Contents()
-        var found: [Segment] = []
-        for number in numbers where number >= first {
-            var segment = try load(number)
-            scan(&segment, raising: &contents.mark)
-            found.append(segment)
-        }
-        var expected = first
-        for (index, segment) in found.enumerated() {
-            guard segment.number == expected, segment.previousEnd != nil else {
-                try convict(LogPosition(segment: expected, offset: 0), contents.mark)
-                return contents
-            }
-            expected += 1
-            var kept = segment
-            let next = index + 1 < found.count ? found[index + 1] : nil
-            if let next, next.number == segment.number + 1, let limit = next.previousEnd {
-                kept.batches.removeAll { $0.position.offset >= limit }
-                contents.segments.append(kept)
-                contents.end = LogPosition(
-                    segment: segment.number,
-                    offset: min(limit, UInt64(segment.validEnd))
-                )
-                if UInt64(segment.validEnd) < limit {
-                    try convict(contents.end, contents.mark)
-                    return contents
-                }
-            } else {
-                contents.segments.append(kept)
-                contents.end = LogPosition(
-                    segment: segment.number,
-                    offset: UInt64(segment.validEnd)
-                )
-                if !segment.isWhole {
-                    try convict(contents.end, contents.mark)
-                    return contents
-                }
-            }
-        }
-        // A file that ends too early, or is missing at the end, lies below the mark as well.
-        try convict(contents.end, contents.mark)
-        return contents
-    }
-
-    private func convict(
-        _ damage: LogPosition,
-        _ mark: LogPosition
-    ) throws(StorageError) {
-        guard damage < mark else { return }
-        throw .corruption(
-            file: FileNames.segment(damage.segment, in: directory),
-            offset: Int(clamping: damage.offset),
-            expected: mark.offset,
-            found: damage.offset,
-            what: "no whole batch, though the log was synced through \(mark)"
-        )
-    }
-
-    private func load(_ number: UInt64) throws(StorageError) -> Segment {
-        let path = FileNames.segment(number, in: directory)
-        let bytes = try readWhole(path, on: files)
-        var segment = Segment(number: number, bytes: bytes)
-        let span = bytes.span.bytes
-        var reader = ByteReader(over: span)
-        var otherVersion: UInt32?
-        do throws(CodingError) {
-            let magic = try reader.uint64(in: span)
-            let version = try reader.uint32(in: span)
-            _ = try reader.uint32(in: span)
-            let claimed = try reader.uint64(in: span)
-            let previousEnd = try reader.uint64(in: span)
-            let fields = span.extracting(0..<reader.position)
-            let checksum = try reader.uint32(in: span)
-            let reserved = try reader.uint32(in: span)
-            let seed = LogFormat.seed(
-                identity: identity,
-                kind: LogFormat.fileKind,
-                file: number,
-                offset: 0
+        contents.mark = mark
+        for number in numbers where number >= first && number < .max {
+            let path = FileNames.segment(number, in: directory)
+            let scan = LogScan(
+                number: number,
+                bytes: try readWhole(path, on: files),
+                identity: identity
             )
-            if magic == LogFormat.segmentMagic, claimed == number, reserved == 0,
-                CRC32C.checksum(fields, seed: seed) == checksum
-            {
-                otherVersion = version == LogFormat.version ? nil : version
-                segment.previousEnd = previousEnd
-                segment.validEnd = LogFormat.segmentHeaderSize
+            if let version = scan.header?.version, version != LogFormat.version {
+                throw .unsupportedFormat(file: path, version: version)
             }
-        } catch {
-            // Too short for a header: torn or damaged, as the marks will tell.
+            contents.mark = max(contents.mark, scan.mark)
+            contents.nextSequence = max(contents.nextSequence, scan.nextSequence)
+            scans.append(scan)
         }
-        if let otherVersion { throw .unsupportedFormat(file: path, version: otherVersion) }
-        return segment
-    }
-
-    /// Takes the batches up to the first damage, then looks behind it for marks only.
-    private func scan(_ segment: inout Segment, raising mark: inout LogPosition) {
-        let bytes = segment.bytes
-        let span = bytes.span.bytes
-        var offset = LogFormat.segmentHeaderSize
-        var isIntact = segment.previousEnd != nil
-        while offset < span.byteCount {
-            guard
-                let header = LogFormat.batchHeader(
-                    in: span,
-                    at: offset,
-                    identity: identity,
-                    segment: segment.number
-                )
-            else {
-                isIntact = false
-                offset += 1
-                continue
-            }
-            mark = max(mark, header.synced)
-            let start = offset + LogFormat.batchHeaderSize
-            guard
-                header.length <= span.byteCount - start,
-                CRC32C.checksum(span.extracting(start..<start + header.length))
-                    == header.payloadChecksum
-            else {
-                isIntact = false
-                offset += LogFormat.batchHeaderSize
-                continue
-            }
-            if isIntact {
-                segment.batches.append(
-                    Batch(
-                        position: LogPosition(segment: segment.number, offset: UInt64(offset)),
-                        count: Int(header.count),
-                        payload: ByteRange(offset: start, count: header.length)
-                    )
-                )
-                segment.validEnd = start + header.length
-            }
-            offset = start + header.length
-        }
+        contents.nextSequence = scans.isEmpty ? 1 : contents.nextSequence + Self.sequenceLeap
+        var walk = LogWalk(directory: directory, first: first, contents: contents)
+        walk.walk(scans)
+        return walk.contents
     }
 }
 

@@ -1,6 +1,7 @@
 /// The names of an engine's files, all under its directory.
 ///
-///     LOCK   MANIFEST   MANIFEST.tmp   log/NNNNNN.log   <tree>/NNNNNN.sst   <tree>/NNNNNN.tmp
+///     LOCK   MANIFEST   MANIFEST.tmp   log/NNNNNN.log   log/NNNNNN.spare
+///     <tree>/NNNNNN.sst   <tree>/NNNNNN.tmp
 enum FileNames {
     static func lock(_ directory: String) -> String { "\(directory)/LOCK" }
     static func manifest(_ directory: String) -> String { "\(directory)/MANIFEST" }
@@ -17,6 +18,16 @@ enum FileNames {
     }
     static func temporaryTable(_ number: UInt64, tree: UInt32, in directory: String) -> String {
         "\(directory)/\(tree)/\(padded(number)).tmp"
+    }
+
+    /// Whether a name in the engine's directory is one of its own, besides those of trees.
+    static func isOwn(_ name: String) -> Bool {
+        ["LOCK", "MANIFEST", "MANIFEST.tmp", "log"].contains(name)
+    }
+
+    /// Whether a name in the log's directory is a segment's or a spare's.
+    static func isOwnLog(_ name: String) -> Bool {
+        number(name, suffix: ".log") != nil || number(name, suffix: ".spare") != nil
     }
 
     /// The directory in which a directory's name lies.

@@ -25,36 +25,83 @@ final class Manifest {
         /// One tree.
         struct Tree: Equatable {
             var rule: String
+            var compression: Compression
             var since: LogPosition
-            var tables: [TableMetadata] = []
+            var tables: [TableReference] = []
+            var lost: [LostRange] = []
         }
 
         var trees: [UInt32: Tree] = [:]
         var logBegins: UInt64 = 0
+        /// The log is known to have been synced up to here.
+        var synced = LogPosition(segment: 0, offset: 0)
+        /// No table has this number or a larger one.
+        var nextTable: UInt64 = 1
+        /// Tables that were in a tree and are in none, whose files may be there.
+        var obsolete: Set<ObsoleteTable> = []
 
         /// - Returns: whether the edit fits what was said before.
         mutating func apply(_ edit: ManifestEdit) -> Bool {
             switch edit {
-            case .createTree(let number, let rule, let since):
+            case .createTree(let number, let rule, let compression, let since):
                 guard trees[number] == nil else { return false }
-                trees[number] = Tree(rule: rule, since: since)
+                trees[number] = Tree(rule: rule, compression: compression, since: since)
             case .dropTree(let number):
-                return trees.removeValue(forKey: number) != nil
-            case .addTable(let table):
-                guard trees[table.tree] != nil else { return false }
-                trees[table.tree]?.tables.append(table)
-            case .logBegins(let segment):
+                guard let tree = trees.removeValue(forKey: number) else { return false }
+                for reference in tree.tables {
+                    obsolete.insert(ObsoleteTable(number: reference.metadata.number, tree: number))
+                }
+            case .setCompression(let number, let compression):
+                guard trees[number] != nil else { return false }
+                trees[number]?.compression = compression
+            case .replaceTables(let number, let removed, let added):
+                guard var tree = trees[number] else { return false }
+                let gone = Set(removed)
+                let before = tree.tables.count
+                tree.tables.removeAll { gone.contains($0.part) }
+                guard before - tree.tables.count == removed.count else { return false }
+                tree.tables += added
+                trees[number] = tree
+                nextTable = added.reduce(nextTable) { max($0, $1.metadata.number &+ 1) }
+                let stay = Set(tree.tables.map(\.metadata.number))
+                for part in removed where !stay.contains(part.number) {
+                    obsolete.insert(ObsoleteTable(number: part.number, tree: number))
+                }
+            case .logBegins(let segment, let position):
                 logBegins = max(logBegins, segment)
+                synced = max(synced, position)
+            case .addLostRange(let number, let range):
+                guard trees[number] != nil else { return false }
+                trees[number]?.lost.append(range)
+            case .removeLostRanges(let number, let ranges):
+                guard trees[number] != nil else { return false }
+                trees[number]?.lost.removeAll { ranges.contains($0) }
+            case .tables(let next, let tables):
+                nextTable = max(nextTable, next)
+                obsolete.formUnion(tables)
             }
             return true
         }
 
         /// The edits that lead here from nothing.
         var edits: [ManifestEdit] {
-            var edits: [ManifestEdit] = [.logBegins(logBegins)]
+            let tables = obsolete.sorted { ($0.number, $0.tree) < ($1.number, $1.tree) }
+            var edits: [ManifestEdit] = [
+                .logBegins(logBegins, synced: synced), .tables(next: nextTable, obsolete: tables),
+            ]
             for (number, tree) in trees.sorted(by: { $0.key < $1.key }) {
-                edits.append(.createTree(number: number, rule: tree.rule, since: tree.since))
-                edits.append(contentsOf: tree.tables.map { .addTable($0) })
+                edits.append(
+                    .createTree(
+                        number: number,
+                        rule: tree.rule,
+                        compression: tree.compression,
+                        since: tree.since
+                    )
+                )
+                if !tree.tables.isEmpty {
+                    edits.append(.replaceTables(tree: number, removed: [], added: tree.tables))
+                }
+                edits += tree.lost.map { .addLostRange(tree: number, $0) }
             }
             return edits
         }
@@ -64,6 +111,7 @@ final class Manifest {
     private let identity: UInt64
     private let generation: UInt64
     private var size: Int
+    private let sizeWhenWritten: Int
 
     /// Writes a new manifest in place of the old.
     init(
@@ -85,6 +133,7 @@ final class Manifest {
         Self.append([], identity, generation, to: &writer)
         let bytes = writer.bytes
         size = bytes.count
+        sizeWhenWritten = bytes.count
         let temporary = FileNames.temporaryManifest(directory)
         file = try onDisk { () throws(FileSystemError) in
             if try files.exists(temporary) { try files.remove(temporary) }
@@ -96,6 +145,9 @@ final class Manifest {
             return file
         }
     }
+
+    /// Whether a new generation would be much shorter.
+    var isLong: Bool { size > 1 << 20 && size > 4 * sizeWhenWritten }
 
     /// Appends edits that hold together or not at all; they are on the disk and sealed on return.
     func append(_ edits: [ManifestEdit]) throws(StorageError) {
@@ -111,8 +163,17 @@ final class Manifest {
         }
     }
 
+    /// Binds a checksum to an engine, a generation of its manifest and a place there.
+    private static func seed(_ identity: UInt64, _ generation: UInt64, _ offset: Int) -> UInt32 {
+        var writer = ByteWriter(capacity: 24)
+        writer.uint64(identity)
+        writer.uint64(kind ^ generation)
+        writer.uint64(UInt64(offset))
+        return CRC32C.checksum(writer.bytes)
+    }
+
     private static func identityCheck(_ identity: UInt64) -> UInt32 {
-        LogFormat.seed(identity: identity, kind: kind, file: 0, offset: 0)
+        seed(identity, 0, 0)
     }
 
     private static func append(
@@ -126,12 +187,7 @@ final class Manifest {
         payload.uint32(UInt32(edits.count))
         for edit in edits { edit.write(to: &payload) }
         let offset = base + writer.count
-        let seed = LogFormat.seed(
-            identity: identity,
-            kind: kind,
-            file: generation,
-            offset: UInt64(offset)
-        )
+        let seed = Self.seed(identity, generation, offset)
         writer.uint32(UInt32(payload.count))
         writer.uint32(CRC32C.checksum(payload.bytes, seed: seed))
         writer.raw(payload.bytes)
@@ -150,12 +206,7 @@ final class Manifest {
             let checksum = try reader.uint32(in: span)
             guard length >= 4, length <= maximumRecordSize else { return nil }
             let range = try reader.range(Int(length))
-            let seed = LogFormat.seed(
-                identity: identity,
-                kind: kind,
-                file: generation,
-                offset: UInt64(offset)
-            )
+            let seed = Self.seed(identity, generation, offset)
             let found = CRC32C.checksum(span.extracting(range.offset..<range.end), seed: seed)
             return found == checksum ? range : nil
         } catch {

@@ -1,100 +1,79 @@
-internal import ByteCoding
+internal import Synchronization
 
-/// Bytes of entries that are only ever added, in chunks.
+/// Memory that is only ever taken, in chunks that never move, and given back as a whole.
 ///
-///     entry := stamp: uint64, valueLength: uint32, keyLength: uint16, key, value, padding to 8
+///     chunk := previous chunk: word, padding to 64, bytes
 ///
-/// A reference counts units of 8 bytes over all chunks, so that four bytes reach 32 GiB. An entry
-/// longer than a chunk has one of its own.
-struct Arena: Sendable {
-    static let chunkSize = 256 << 10
-    private static let unitsPerChunk = UInt32(chunkSize / 8)
-    static let headerSize = 14
+/// The first chunk is small and each next one twice as large up to `largestChunk`, so that a tree
+/// with little in it costs little. What is longer than a quarter of the largest chunk has a chunk
+/// of its own, so that no more than a quarter of a chunk is left unused at its end.
+///
+/// `take` is for one thread at a time; the memory it returns is the caller's until the arena ends.
+/// The fields are atomics only so that they need no exclusivity checks and `sizeInBytes` may be
+/// read from any thread; none orders anything.
+struct Arena: ~Copyable, Sendable {
+    static let largestChunk = 256 << 10
+    private static let chunkAlignment = 64
+    /// Bytes in front of a chunk's first.
+    private static let headerSize = 64
 
-    private(set) var chunks: [[UInt8]] = []
-    private(set) var sizeInBytes = 0
-    /// Bytes reserved for the last chunk.
-    private var reserved = 0
+    /// The bytes of all chunks, counted by the rule above and not by what the allocator gave.
+    private let reserved = Atomic<Int>(0)
+    private let newestChunk = Atomic<UInt>(0)
+    /// Where the free bytes of the chunk that is being filled begin and end.
+    private let free = Atomic<UInt>(0)
+    private let end = Atomic<UInt>(0)
+    private let nextChunkSize: Atomic<Int>
 
-    /// Adds an entry.
-    ///
-    /// - Returns: its reference.
-    mutating func add(
-        stamp: UInt64,
-        key: ByteRange,
-        of keySource: RawSpan,
-        value: ByteRange,
-        of valueSource: RawSpan
-    ) -> UInt32 {
-        let size = (Self.headerSize + key.count + value.count + 7) & ~7
-        if chunks.isEmpty || chunks[chunks.count - 1].count + size > Self.chunkSize {
-            // The first chunk grows with its entries: a tree with little in it costs little.
-            reserved = chunks.isEmpty ? 0 : max(size, Self.chunkSize)
-            sizeInBytes += reserved
-            var chunk: [UInt8] = []
-            chunk.reserveCapacity(reserved)
-            chunks.append(chunk)
+    /// An arena without a chunk; the first will have `firstChunk` bytes, a power of two from 128
+    /// to `largestChunk`.
+    init(firstChunk: Int) {
+        nextChunkSize = Atomic(firstChunk)
+    }
+
+    /// Bytes of all chunks.
+    var sizeInBytes: Int { reserved.load(ordering: .relaxed) }
+
+    /// Takes memory of `size` bytes with any contents, aligned to a power of two up to 64.
+    func take(_ size: Int, alignment: Int) -> UnsafeMutableRawPointer {
+        guard size <= Self.largestChunk / 4 else { return unsafe ownChunk(size) }
+        let mask = UInt(alignment - 1)
+        var start = (free.load(ordering: .relaxed) + mask) & ~mask
+        if start + UInt(size) > end.load(ordering: .relaxed) {
+            var capacity = nextChunkSize.load(ordering: .relaxed)
+            while capacity < size + Self.headerSize { capacity *= 2 }
+            let chunk = unsafe newChunk(capacity)
+            nextChunkSize.store(min(2 * capacity, Self.largestChunk), ordering: .relaxed)
+            end.store(UInt(bitPattern: chunk) + UInt(capacity), ordering: .relaxed)
+            start = UInt(bitPattern: chunk) + UInt(Self.headerSize)
         }
-        let last = chunks.count - 1
-        let needed = chunks[last].count + size
-        if needed > reserved {
-            // Counted by this rule and not by what the allocator gave, which differs from run to
-            // run.
-            let grown = min(max(needed, 2 * reserved, 1024), max(needed, Self.chunkSize))
-            sizeInBytes += grown - reserved
-            reserved = grown
-            chunks[last].reserveCapacity(grown)
+        free.store(start + UInt(size), ordering: .relaxed)
+        guard let memory = unsafe UnsafeMutableRawPointer(bitPattern: start) else {
+            preconditionFailure("an arena without a chunk")
         }
-        var writer = ByteWriter()
-        swap(&writer.bytes, &chunks[last])
-        let start = writer.count
-        writer.uint64(stamp)
-        writer.uint32(UInt32(value.count))
-        writer.uint16(UInt16(key.count))
-        writer.raw(key, of: keySource)
-        writer.raw(value, of: valueSource)
-        while writer.count & 7 != 0 { writer.uint8(0) }
-        swap(&writer.bytes, &chunks[last])
-        return UInt32(last) * Self.unitsPerChunk + UInt32(start / 8)
+        return unsafe memory
     }
 
-    /// Where an entry's parts lie.
-    struct Entry {
-        let chunk: Int
-        let stamp: UInt64
-        let key: ByteRange
-        let value: ByteRange
+    private func ownChunk(_ size: Int) -> UnsafeMutableRawPointer {
+        unsafe newChunk(size + Self.headerSize) + Self.headerSize
     }
 
-    /// The parts of an entry, as ranges into its chunk.
-    func entry(_ reference: UInt32) -> Entry {
-        let chunk = Int(reference / Self.unitsPerChunk)
-        let start = Int(reference % Self.unitsPerChunk) * 8
-        let held = chunks[chunk]
-        let bytes = held.span.bytes
-        precondition(start + Self.headerSize <= bytes.byteCount, "reference outside its chunk")
-        let stamp = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: start, as: UInt64.self)
-        let value = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: start + 8, as: UInt32.self)
-        let key = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: start + 12, as: UInt16.self)
-        let keyRange = ByteRange(
-            offset: start + Self.headerSize,
-            count: Int(UInt16(littleEndian: key))
+    private func newChunk(_ size: Int) -> UnsafeMutableRawPointer {
+        let chunk = UnsafeMutableRawPointer.allocate(
+            byteCount: size,
+            alignment: Self.chunkAlignment
         )
-        return Entry(
-            chunk: chunk,
-            stamp: UInt64(littleEndian: stamp),
-            key: keyRange,
-            value: ByteRange(offset: keyRange.end, count: Int(UInt32(littleEndian: value)))
-        )
+        unsafe chunk.storeBytes(of: newestChunk.load(ordering: .relaxed), as: UInt.self)
+        newestChunk.store(UInt(bitPattern: chunk), ordering: .relaxed)
+        reserved.store(reserved.load(ordering: .relaxed) + size, ordering: .relaxed)
+        return unsafe chunk
     }
 
-    /// The order of an entry's key and a key elsewhere.
-    func compareKey(of reference: UInt32, with key: ByteRange, of source: RawSpan) -> Int {
-        let entry = entry(reference)
-        let held = chunks[entry.chunk]
-        return compareBytes(
-            held.span.bytes.extracting(entry.key.offset..<entry.key.end),
-            source.extracting(key.offset..<key.end)
-        )
+    deinit {
+        var next = newestChunk.load(ordering: .relaxed)
+        while let chunk = unsafe UnsafeMutableRawPointer(bitPattern: next) {
+            next = unsafe chunk.load(as: UInt.self)
+            unsafe chunk.deallocate()
+        }
     }
 }

@@ -1,340 +1,204 @@
-internal import ByteCoding
+package import ByteCoding
+internal import Synchronization
 
-/// The newest entries of a tree, in order: a B+tree of prefixes and references over an arena.
+/// The newest entries of a tree, in order: a B+tree of leading bytes and references over an arena.
 ///
-/// Nodes are slices of a few flat arrays, 64 slots each, so that an insertion allocates nothing
-/// but the arrays' growth. Nothing is ever removed; a new value of a key is a new entry to which
-/// the slot then points. Measured against a skip list and a radix directory; the B+tree is the one
-/// that is fast and does not mind skewed prefixes.
-struct Memtable: Sendable {
-    static let fanOut = 64
+/// One thread at a time writes (the caller sees to it); any number read at the same time, without
+/// locks. Nothing is ever removed, and what an entry says never changes: a new value of a key is a
+/// new entry, to which the key's slot then points.
+///
+/// Why readers are right:
+///
+/// - *What they touch is alive and complete.* See `MemtableNode` and `MemtableEntry`: whatever mix
+///   of old and new words a reader sees, it stays inside memory that was written before a word led
+///   to it and that lives as long as the memtable.
+/// - *What they conclude held at one moment.* Each node has a version that is odd while its slots
+///   move, and the tree has one, `structure`, that is odd from before a leaf is split until its
+///   parents know of it. Versions are seqlocks: a reader that saw any change sees, behind an
+///   acquiring fence, that the version is no longer the one it began with. A reader notes
+///   `structure`, descends, notes the leaf's version and checks `structure`: if it is unchanged,
+///   the leaf was the key's at that moment, and any later split changes the leaf's version first.
+///   It searches the leaf and checks the leaf's version: if that is unchanged, so was the leaf. If
+///   either check fails it begins again. So readers repeat only for a split during their descent
+///   or a new key in their leaf during their search.
+/// - *They find what was there.* A key whose insertion happened before the lookup began is in the
+///   leaf that is the key's. Its slot's reference is replaced by one store, which moves no slot and
+///   so needs no version; a reader gets that entry or a newer one.
+/// - *They get on.* The writer holds a version odd for some hundred nanoseconds and waits for
+///   nothing meanwhile; readers spin.
+///
+/// The writer takes the memory for a new leaf and fills it before any version becomes odd.
+package final class Memtable: Sendable {
+    let entries = Arena(firstChunk: 4 << 10)
+    let nodes = Arena(firstChunk: 2 << 10)
 
-    private(set) var arena = Arena()
-    private(set) var count = 0
-    private(set) var newestStamp: UInt64 = 0
-    /// The oldest log segment with a record that is here and in no table.
-    private(set) var oldestSegment: UInt64 = .max
+    /// The version of the whole tree: odd while a leaf is being split.
+    let structure = Atomic<UInt64>(0)
+    /// The root node; 0 without entries.
+    let root = Atomic<UInt64>(0)
 
-    private var leafCounts: [Int] = [0]
-    private var leafNext: [Int] = [-1]
-    private var leafPrefixes = [UInt64](repeating: 0, count: fanOut)
-    private var leafReferences = [UInt32](repeating: 0, count: fanOut)
+    private let keys = Atomic<Int>(0)
+    private let entryBytes = Atomic<Int>(0)
+    private let newest = Atomic<UInt64>(0)
+    private let oldest = Atomic<UInt64>(.max)
+    private let segment = Atomic<UInt64>(.max)
 
-    // An inner node of n children has n − 1 separators: slot i is the least key of child i + 1.
-    private var innerCounts: [Int] = []
-    private var innerPrefixes: [UInt64] = []
-    private var innerReferences: [UInt32] = []
-    private var innerChildren: [Int] = []
-    private var root = 0
-    /// Levels of inner nodes above the leaves.
-    private var height = 0
+    /// A memtable without entries; it holds no memory until the first.
+    package init() {}
 
-    var isEmpty: Bool { count == 0 }
+    /// Whether nothing was inserted.
+    package var isEmpty: Bool { count == 0 }
 
-    /// Bytes of the arena's chunks and of the nodes.
-    var sizeInBytes: Int {
-        isEmpty ? 0 : arena.sizeInBytes + leafCounts.count * 784 + innerCounts.count * 1288
+    /// Number of keys.
+    package var count: Int { keys.load(ordering: .relaxed) }
+
+    /// Bytes of memory, counted by the rule of `Arena`; 0 without entries.
+    package var sizeInBytes: Int { entries.sizeInBytes + nodes.sizeInBytes }
+
+    /// Bytes that are not those of keys and values: nodes, headers and what chunks have left.
+    ///
+    /// The bytes of replaced entries count as keys and values.
+    package var indexSizeInBytes: Int {
+        sizeInBytes - entryBytes.load(ordering: .relaxed)
     }
 
-    /// A slot of a leaf.
-    struct Slot {
-        var leaf: Int
-        var index: Int
-    }
+    /// The largest stamp of an entry, also of replaced ones; 0 without entries.
+    package var newestStamp: UInt64 { newest.load(ordering: .relaxed) }
 
-    mutating func noteSegment(_ segment: UInt64) {
-        oldestSegment = min(oldestSegment, segment)
-    }
+    /// The smallest stamp of what came in and was not dismissed for what was there; `UInt64.max`
+    /// without entries.
+    package var oldestStamp: UInt64 { oldest.load(ordering: .relaxed) }
 
-    /// Whether the key stored in a slot comes before the one sought.
-    private func isBefore(
-        _ slotPrefix: UInt64,
-        _ reference: UInt32,
-        _ prefix: UInt64,
+    /// The oldest log segment with a record that is here and in no table; `UInt64.max` without one.
+    package var oldestSegment: UInt64 { segment.load(ordering: .relaxed) }
+
+    // MARK: Writing
+
+    /// Inserts a value, joined with what the memtable has of the key; for one thread at a time.
+    ///
+    /// `key` is an ordered key of at most 65535 bytes, `value` has less than 4 GiB; both lie inside
+    /// `source`. `segment` is the record's log segment, which counts whatever comes of the record.
+    /// A value that replaces the other keeps its stamp, a merged one gets the larger of both.
+    /// O(log count), with one search.
+    package func insert(
         _ key: ByteRange,
-        _ source: RawSpan
-    ) -> Bool {
-        if slotPrefix != prefix { return slotPrefix < prefix }
-        return arena.compareKey(of: reference, with: key, of: source) < 0
-    }
-
-    /// The first slot of a node's range whose key is not before the one sought.
-    private func lowerBound(
-        leaf: Int,
-        _ prefix: UInt64,
-        _ key: ByteRange,
-        _ source: RawSpan
-    ) -> Int {
-        let base = leaf * Self.fanOut
-        var low = 0
-        var high = leafCounts[leaf]
-        while low < high {
-            let middle = (low + high) / 2
-            if isBefore(
-                leafPrefixes[base + middle],
-                leafReferences[base + middle],
-                prefix,
-                key,
-                source
-            ) {
-                low = middle + 1
-            } else {
-                high = middle
+        _ value: ByteRange,
+        of source: RawSpan,
+        stamp: UInt64,
+        segment: UInt64,
+        rule: MergeRule
+    ) -> ApplyOutcome.Result {
+        let key = source.extracting(key.offset..<key.end)
+        let value = source.extracting(value.offset..<value.end)
+        let sought = SoughtKey(key)
+        if segment < oldestSegment { self.segment.store(segment, ordering: .relaxed) }
+        guard let leaf = leaf(of: sought, key) else {
+            insertFirst(slot(sought, add(key, value, stamp: stamp)))
+            return .inserted
+        }
+        let (index, isEqual) = leaf.search(leaf.count, sought, key)
+        guard isEqual else {
+            insert(slot(sought, add(key, value, stamp: stamp)), at: index, of: leaf)
+            return .inserted
+        }
+        let existing = leaf.entry(index)
+        let (outcome, replacement) = existing.withBytes {
+            _,
+            held -> (ApplyOutcome.Result, MemtableEntry?) in
+            switch rule.join(held, stamp: existing.stamp, value, stamp: stamp) {
+            case .keepExisting:
+                return (.keptExisting(held.array()), nil)
+            case .takeIncoming:
+                return (.inserted, add(key, value, stamp: stamp))
+            case .merged(let bytes):
+                noteOldest(stamp)
+                let larger = max(stamp, existing.stamp)
+                return (.merged, add(key, bytes.span.bytes, stamp: larger))
             }
         }
-        return low
+        if let replacement { leaf.setEntry(index, replacement.reference) }
+        return outcome
     }
 
-    /// The child of an inner node in which the key belongs.
-    private func childIndex(
-        inner: Int,
-        _ prefix: UInt64,
-        _ key: ByteRange,
-        _ source: RawSpan
-    ) -> Int {
-        let base = inner * Self.fanOut
-        var low = 0
-        var high = innerCounts[inner] - 1
-        while low < high {
-            let middle = (low + high) / 2
-            let slotPrefix = innerPrefixes[base + middle]
-            let isAtOrBefore: Bool
-            if slotPrefix != prefix {
-                isAtOrBefore = slotPrefix < prefix
-            } else {
-                let reference = innerReferences[base + middle]
-                isAtOrBefore = arena.compareKey(of: reference, with: key, of: source) <= 0
-            }
-            if isAtOrBefore { low = middle + 1 } else { high = middle }
-        }
-        return low
+    /// Writes an entry and counts what readers may rely on before they can see it.
+    private func add(_ key: RawSpan, _ value: RawSpan, stamp: UInt64) -> MemtableEntry {
+        let entry = MemtableEntry(in: entries, key, value, stamp: stamp)
+        let bytes = entryBytes.load(ordering: .relaxed) + key.byteCount + value.byteCount
+        entryBytes.store(bytes, ordering: .relaxed)
+        if stamp > newestStamp { newest.store(stamp, ordering: .relaxed) }
+        noteOldest(stamp)
+        return entry
     }
 
-    /// The leaf in which the key belongs.
-    private func leaf(_ prefix: UInt64, _ key: ByteRange, _ source: RawSpan) -> Int {
-        var node = root
-        for _ in 0..<height {
-            node =
-                innerChildren[
-                    node * Self.fanOut + childIndex(inner: node, prefix, key, source)
-                ]
-        }
+    private func noteOldest(_ stamp: UInt64) {
+        if stamp < oldestStamp { oldest.store(stamp, ordering: .relaxed) }
+    }
+
+    private func slot(_ sought: SoughtKey, _ entry: MemtableEntry) -> MemtableSlot {
+        MemtableSlot(first: sought.first, second: sought.second, reference: entry.reference)
+    }
+
+    func countKey() {
+        keys.store(count + 1, ordering: .relaxed)
+    }
+
+    /// The leaf in which a key belongs, for the writer.
+    private func leaf(of sought: SoughtKey, _ key: RawSpan) -> MemtableNode? {
+        guard var node = MemtableNode(reference: root.load(ordering: .relaxed)) else { return nil }
+        while node.level > 0 { node = node.child(node.childIndex(sought, key)) }
         return node
     }
 
-    /// The reference of a key's entry.
-    func find(_ prefix: UInt64, _ key: ByteRange, of source: RawSpan) -> UInt32? {
-        let leaf = leaf(prefix, key, source)
-        let index = lowerBound(leaf: leaf, prefix, key, source)
-        let slot = leaf * Self.fanOut + index
-        guard
-            index < leafCounts[leaf],
-            leafPrefixes[slot] == prefix,
-            arena.compareKey(of: leafReferences[slot], with: key, of: source) == 0
-        else { return nil }
-        return leafReferences[slot]
-    }
+    // MARK: Reading
 
-    /// The first slot whose key is not before the one sought.
-    func lowerBound(_ prefix: UInt64, _ key: ByteRange, of source: RawSpan) -> Slot {
-        let leaf = leaf(prefix, key, source)
-        return Slot(leaf: leaf, index: lowerBound(leaf: leaf, prefix, key, source))
-    }
-
-    /// The first slot.
-    var first: Slot {
-        var node = root
-        for _ in 0..<height { node = innerChildren[node * Self.fanOut] }
-        return Slot(leaf: node, index: 0)
-    }
-
-    /// The prefix and entry of a slot, moving on over the ends of leaves; nil behind the last.
-    func entry(at slot: inout Slot) -> (prefix: UInt64, entry: Arena.Entry)? {
-        while slot.index >= leafCounts[slot.leaf] {
-            guard leafNext[slot.leaf] >= 0 else { return nil }
-            slot = Slot(leaf: leafNext[slot.leaf], index: 0)
-        }
-        let at = slot.leaf * Self.fanOut + slot.index
-        return (leafPrefixes[at], arena.entry(leafReferences[at]))
-    }
-
-    /// Sets the value of a key, whatever was there.
-    mutating func set(
-        _ prefix: UInt64,
-        _ key: ByteRange,
-        of keySource: RawSpan,
-        value: ByteRange,
-        of valueSource: RawSpan,
-        stamp: UInt64
-    ) {
-        let reference = arena.add(
-            stamp: stamp,
-            key: key,
-            of: keySource,
-            value: value,
-            of: valueSource
-        )
-        newestStamp = max(newestStamp, stamp)
-        if let split = insert(root, height, prefix, key, keySource, reference) {
-            let inner = newInner()
-            innerCounts[inner] = 2
-            innerChildren[inner * Self.fanOut] = root
-            innerChildren[inner * Self.fanOut + 1] = split.node
-            innerPrefixes[inner * Self.fanOut] = split.prefix
-            innerReferences[inner * Self.fanOut] = split.reference
-            root = inner
-            height += 1
+    /// Lends the value of a key and its stamp, if the key is here; from any thread.
+    package func find<R>(
+        _ key: RawSpan,
+        _ body: (_ value: RawSpan, _ stamp: UInt64) -> R
+    ) -> R? {
+        // The spans lent lie in the arena, which must outlive the call of `body`.
+        withExtendedLifetime(self) {
+            guard let entry = entry(of: key) else { return nil }
+            return entry.withBytes { _, value in body(value, entry.stamp) }
         }
     }
 
-    /// A node's new right neighbour and the least key in it.
-    private struct Split {
-        let node: Int
-        let prefix: UInt64
-        let reference: UInt32
+    /// Whether the key is here; from any thread.
+    package func mayContain(_ key: RawSpan) -> Bool {
+        withExtendedLifetime(self) { entry(of: key) != nil }
     }
 
-    private mutating func insert(
-        _ node: Int,
-        _ level: Int,
-        _ prefix: UInt64,
-        _ key: ByteRange,
-        _ source: RawSpan,
-        _ reference: UInt32
-    ) -> Split? {
-        guard level > 0 else { return insert(leaf: node, prefix, key, source, reference) }
-        let index = childIndex(inner: node, prefix, key, source)
-        let child = innerChildren[node * Self.fanOut + index]
-        guard let split = insert(child, level - 1, prefix, key, source, reference) else {
-            return nil
+    private func entry(of key: RawSpan) -> MemtableEntry? {
+        let sought = SoughtKey(key)
+        while true {
+            guard let position = leafPosition(of: sought, key) else { return nil }
+            let leaf = position.leaf
+            let (index, isEqual) = leaf.search(leaf.count, sought, key)
+            let reference = isEqual ? leaf.entryReference(index) : 0
+            if leaf.isStill(at: position.version) { return MemtableEntry(reference: reference) }
         }
-        return insert(split, behind: index, inner: node)
     }
 
-    private mutating func insert(
-        leaf: Int,
-        _ prefix: UInt64,
-        _ key: ByteRange,
-        _ source: RawSpan,
-        _ reference: UInt32
-    ) -> Split? {
-        let index = lowerBound(leaf: leaf, prefix, key, source)
-        let base = leaf * Self.fanOut
-        if index < leafCounts[leaf], leafPrefixes[base + index] == prefix,
-            arena.compareKey(of: leafReferences[base + index], with: key, of: source) == 0
-        {
-            leafReferences[base + index] = reference
-            return nil
-        }
-        count += 1
-        guard leafCounts[leaf] == Self.fanOut else {
-            place(leaf, index, prefix, reference)
-            return nil
-        }
-        let right = leafCounts.count
-        // Keys that arrive in order fill the leaves; others halve them.
-        let middle =
-            index == Self.fanOut && leafNext[leaf] < 0 ? Self.fanOut - 1 : Self.fanOut / 2
-        leafCounts.append(Self.fanOut - middle)
-        leafNext.append(leafNext[leaf])
-        leafNext[leaf] = right
-        leafCounts[leaf] = middle
-        leafPrefixes.append(contentsOf: repeatElement(0, count: Self.fanOut))
-        leafReferences.append(contentsOf: repeatElement(0, count: Self.fanOut))
-        for offset in 0..<(Self.fanOut - middle) {
-            leafPrefixes[right * Self.fanOut + offset] = leafPrefixes[base + middle + offset]
-            leafReferences[right * Self.fanOut + offset] = leafReferences[base + middle + offset]
-        }
-        if index <= middle {
-            place(leaf, index, prefix, reference)
-        } else {
-            place(right, index - middle, prefix, reference)
-        }
-        return Split(
-            node: right,
-            prefix: leafPrefixes[right * Self.fanOut],
-            reference: leafReferences[right * Self.fanOut]
-        )
+    /// A leaf and an even version of it.
+    struct LeafPosition {
+        let leaf: MemtableNode
+        let version: UInt64
     }
 
-    private mutating func place(
-        _ leaf: Int,
-        _ index: Int,
-        _ prefix: UInt64,
-        _ reference: UInt32
-    ) {
-        let base = leaf * Self.fanOut
-        var slot = base + leafCounts[leaf]
-        while slot > base + index {
-            leafPrefixes[slot] = leafPrefixes[slot - 1]
-            leafReferences[slot] = leafReferences[slot - 1]
-            slot -= 1
-        }
-        leafPrefixes[slot] = prefix
-        leafReferences[slot] = reference
-        leafCounts[leaf] += 1
-    }
-
-    private mutating func insert(_ split: Split, behind index: Int, inner: Int) -> Split? {
-        guard innerCounts[inner] == Self.fanOut else {
-            place(split, behind: index, inner: inner)
-            return nil
-        }
-        let right = newInner()
-        let middle = Self.fanOut / 2
-        let base = inner * Self.fanOut
-        let target = right * Self.fanOut
-        for offset in 0..<(Self.fanOut - middle) {
-            innerChildren[target + offset] = innerChildren[base + middle + offset]
-            if offset + middle < Self.fanOut - 1 {
-                innerPrefixes[target + offset] = innerPrefixes[base + middle + offset]
-                innerReferences[target + offset] = innerReferences[base + middle + offset]
+    /// The leaf that was the key's while it had the version; nil without entries.
+    func leafPosition(of sought: SoughtKey, _ key: RawSpan) -> LeafPosition? {
+        while true {
+            let before = structure.load(ordering: .acquiring)
+            if before & 1 == 1 { continue }
+            guard var node = MemtableNode(reference: root.load(ordering: .acquiring)) else {
+                return nil
+            }
+            while node.level > 0 { node = node.child(node.childIndex(sought, key)) }
+            let version = node.version
+            atomicMemoryFence(ordering: .acquiring)
+            if version & 1 == 0, structure.load(ordering: .relaxed) == before {
+                return LeafPosition(leaf: node, version: version)
             }
         }
-        innerCounts[right] = Self.fanOut - middle
-        innerCounts[inner] = middle
-        let result = Split(
-            node: right,
-            prefix: innerPrefixes[base + middle - 1],
-            reference: innerReferences[base + middle - 1]
-        )
-        if index < middle {
-            place(split, behind: index, inner: inner)
-        } else {
-            place(split, behind: index - middle, inner: right)
-        }
-        return result
-    }
-
-    private mutating func place(_ split: Split, behind index: Int, inner: Int) {
-        let base = inner * Self.fanOut
-        var slot = innerCounts[inner]
-        while slot > index + 1 {
-            innerChildren[base + slot] = innerChildren[base + slot - 1]
-            innerPrefixes[base + slot - 1] = innerPrefixes[base + slot - 2]
-            innerReferences[base + slot - 1] = innerReferences[base + slot - 2]
-            slot -= 1
-        }
-        innerChildren[base + index + 1] = split.node
-        innerPrefixes[base + index] = split.prefix
-        innerReferences[base + index] = split.reference
-        innerCounts[inner] += 1
-    }
-
-    private mutating func newInner() -> Int {
-        innerCounts.append(0)
-        innerPrefixes.append(contentsOf: repeatElement(0, count: Self.fanOut))
-        innerReferences.append(contentsOf: repeatElement(0, count: Self.fanOut))
-        innerChildren.append(contentsOf: repeatElement(0, count: Self.fanOut))
-        return innerCounts.count - 1
-    }
-}
-
-/// A memtable that takes no more entries and waits for its flush.
-final class FrozenMemtable: Sendable {
-    let table: Memtable
-
-    init(_ table: consuming Memtable) {
-        self.table = table
     }
 }

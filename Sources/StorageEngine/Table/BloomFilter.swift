@@ -4,18 +4,18 @@ internal import ByteCoding
 ///
 /// Blocked (Putze, Sanders and Singler, 2007): the high half of a key's hash picks 512 bits, one
 /// cache line, the low half six bits in them; 10 bits a key.
-struct BloomFilter: Sendable {
+///
+///     filter := count: uint32, word: uint64 × count
+package struct BloomFilter: Sendable {
+    // On disk: never renumber.
     private static let bitsPerKey = 10
     private static let probes = 6
-    private var words: [UInt64]
+    private let words: [UInt64]
 
-    static func hash(_ prefix: UInt64, _ key: ByteRange, of source: RawSpan) -> UInt64 {
-        Hash64.hash(source, key, seed: prefix)
-    }
-
-    init(hashes: [UInt64]) {
+    /// A filter that holds these hashes.
+    package init(hashes: [UInt64]) {
         let blocks = max(1, (hashes.count * Self.bitsPerKey + 511) / 512)
-        words = [UInt64](repeating: 0, count: blocks * 8)
+        var words = [UInt64](repeating: 0, count: blocks * 8)
         for hash in hashes {
             let base = Self.base(hash, blocks)
             var bits = hash
@@ -25,11 +25,12 @@ struct BloomFilter: Sendable {
                 bits = (bits >> 9) | (bits << 55)
             }
         }
+        self.words = words
     }
 
-    /// - Returns: nil if the payload has another shape.
-    init?(payload bytes: RawSpan, from start: Int) {
-        var reader = ByteReader(ByteRange(offset: start, count: bytes.byteCount - start))
+    /// Reads a filter; nil if the payload has another shape.
+    package init?(payload bytes: RawSpan) {
+        var reader = ByteReader(over: bytes)
         var words: [UInt64] = []
         do throws(CodingError) {
             let count = try reader.count(in: bytes, limit: bytes.byteCount / 8)
@@ -43,19 +44,24 @@ struct BloomFilter: Sendable {
         self.words = words
     }
 
-    var payload: [UInt8] {
+    /// The bytes to be stored.
+    package var payload: [UInt8] {
         var writer = ByteWriter(capacity: 4 + words.count * 8)
         writer.uint32(UInt32(words.count))
         for word in words { writer.uint64(word) }
         return writer.bytes
     }
 
+    /// Bytes that it takes in memory.
+    package var sizeInBytes: Int { words.count * 8 }
+
     private static func base(_ hash: UInt64, _ blocks: Int) -> Int {
         let mixed = hash &* 0x9E37_79B9_7F4A_7C15
         return Int(mixed.multipliedFullWidth(by: UInt64(blocks)).high) * 8
     }
 
-    func mayContain(_ hash: UInt64) -> Bool {
+    /// Whether a hash may be among those it was made of; false is certain.
+    package func mayContain(_ hash: UInt64) -> Bool {
         let base = Self.base(hash, words.count / 8)
         var bits = hash
         for _ in 0..<Self.probes {

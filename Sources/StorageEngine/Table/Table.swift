@@ -1,335 +1,183 @@
 internal import ByteCoding
-internal import FileSystems
 
 /// A table on the disk, with its filter and its index in memory.
-final class Table: Sendable {
-    let metadata: TableMetadata
-    private let path: String
-    private let file: any RandomAccessFile
-    private let identity: UInt64
-    private let filter: BloomFilter
-    private let index: [IndexEntry]
+///
+/// Its file is opened when a block is read, and may be closed in between. Damage to footer, index
+/// or filter costs nothing but the time to rebuild them; damage to a data block makes the keys of
+/// that block unknown, and whatever needs one of them throws.
+package final class Table: Sendable {
+    /// What the manifest knows of it.
+    package let metadata: TableMetadata
+    /// What was found damaged on opening; nil if the table is sound as far as opening reads.
+    package let damage: StorageError?
 
-    /// Where a data block lies, and its first entry.
-    private struct IndexEntry: Sendable {
-        let offset: UInt64
-        let length: Int
-        let prefix: UInt64
-        let key: [UInt8]
-    }
+    /// Nil for a table that cannot be read at all.
+    let source: TableSource?
+    let index: TableIndex
+    private let filter: BloomFilter?
+    private let cache: BlockCache?
+    private let owner: UInt64
 
     /// Opens a table that the manifest names.
     ///
-    /// - Throws: `corruption`, `unsupportedFormat`, `io`.
-    init(
+    /// Where header, footer, index or filter are damaged, or the file has another length, all
+    /// blocks are read to find what is left, and `damage` tells.
+    ///
+    /// - Throws: `corruption` if the file is missing, `foreignFile`, `unsupportedFormat`, `io`.
+    package init(
         _ metadata: TableMetadata,
-        directory: String,
         identity: UInt64,
-        files: any FileSystem
+        files: TableFiles,
+        cache: BlockCache
     ) throws(StorageError) {
+        let source = TableSource(
+            files,
+            number: metadata.number,
+            tree: metadata.tree,
+            identity: identity
+        )
+        let opened = try TableOpening.open(metadata, identity: identity, source)
         self.metadata = metadata
-        self.identity = identity
-        let path = FileNames.table(metadata.number, tree: metadata.tree, in: directory)
-        self.path = path
-        func corrupt(_ offset: UInt64, _ what: String, _ expected: UInt64 = 0, _ found: UInt64 = 0)
-            -> StorageError
-        {
-            .corruption(
-                file: path,
-                offset: Int(clamping: offset),
-                expected: expected,
-                found: found,
-                what: what
-            )
-        }
-        let size: Int
-        do throws(FileSystemError) {
-            size = try files.size(of: path)
-            file = try files.openForReading(path)
-        } catch {
-            guard error.reason == .notFound else { throw StorageError(error) }
-            throw corrupt(0, "the file is missing", metadata.length)
-        }
-        guard UInt64(size) == metadata.length, size >= TableFormat.footerSize else {
-            throw corrupt(0, "the file has another length", metadata.length, UInt64(size))
-        }
-        let footerOffset = UInt64(size - TableFormat.footerSize)
-        let opened = file
-        let footer = try onDisk { () throws(FileSystemError) in
-            try opened.read(at: Int(footerOffset), count: TableFormat.footerSize)
-        }
-        let places: Places
-        do throws(CodingError) {
-            places = try Places(footer, metadata, identity, footerOffset)
-        } catch {
-            throw corrupt(footerOffset, "the footer: \(error)")
-        }
-        let filterBlock = try Self.block(
-            .filter,
-            file,
-            path,
-            identity,
-            metadata.number,
-            places.filter
+        self.source = source
+        damage = opened.damage
+        index = opened.index
+        filter = opened.filter
+        self.cache = cache
+        owner = cache.makeOwner()
+    }
+
+    /// A table that cannot be read: whatever needs one of its keys throws `error`.
+    package init(unreadable metadata: TableMetadata, error: StorageError) {
+        self.metadata = metadata
+        damage = error
+        source = nil
+        var builder = TableIndex.Builder()
+        builder.addGap(
+            BlockPlace(offset: 0, length: Int(clamping: metadata.length)),
+            firstKey: metadata.firstKey,
+            Mismatch(expected: metadata.length, found: 0)
         )
-        guard
-            let filter = BloomFilter(
-                payload: filterBlock.span.bytes,
-                from: TableFormat.blockHeaderSize
+        index = builder.finish()
+        filter = nil
+        cache = nil
+        owner = 0
+    }
+
+    deinit {
+        guard let cache else { return }
+        for number in 0..<index.count { cache.remove(owner, index.place(number).offset) }
+    }
+
+    /// The hash of an ordered key that `mayContain` takes.
+    @inline(__always)
+    package static func hash(_ key: RawSpan) -> UInt64 {
+        Hash64.hash(key, ByteRange(offset: 0, count: key.byteCount))
+    }
+
+    /// Whether the table may hold a key of this hash; false is certain.
+    ///
+    /// True for all keys if the filter was lost and could not be rebuilt from all entries.
+    package func mayContain(hash: UInt64) -> Bool {
+        filter?.mayContain(hash) ?? true
+    }
+
+    /// Bytes that index and filter take in memory.
+    package var indexSizeInBytes: Int { index.sizeInBytes + (filter?.sizeInBytes ?? 0) }
+
+    /// Number of data blocks; what was lost between two sound ones counts as one.
+    package var blockCount: Int { index.count }
+
+    /// Whether a `VersionCursor` can walk all entries.
+    package var hasVersionIndex: Bool { !index.versionPrefixes.isEmpty }
+
+    /// Lends the value of an ordered key, if the table has it; reads at most one block.
+    ///
+    /// - Throws: `corruption` if the block that would hold the key is damaged or lost, `io`.
+    package func find<R>(
+        _ key: RawSpan,
+        _ body: (_ value: RawSpan, _ stamp: UInt64) -> R
+    ) throws(StorageError) -> R? {
+        let number = blockNumber(of: key)
+        guard number >= 0 else { return nil }
+        let block = try block(number)
+        // The block is held until the value was used.
+        defer { withExtendedLifetime(block) {} }
+        guard let entries = block.entries else { throw malformed(number) }
+        let finding = unsafe key.withUnsafeBytes { unsafe entries.find($0) }
+        switch finding {
+        case .entry(let entry):
+            let value = unsafe UnsafeRawBufferPointer(
+                start: entries.base + entry.valueOffset,
+                count: entry.valueCount
             )
-        else { throw corrupt(places.filter.offset, "the filter has another shape") }
-        self.filter = filter
-        let indexBlock = try Self.block(
-            .index,
-            file,
-            path,
-            identity,
-            metadata.number,
-            places.index
+            return unsafe body(value.bytes, entry.stamp)
+        case .absent: return nil
+        case .malformed: throw malformed(number)
+        }
+    }
+
+    /// Whether `find` of a key would not read the disk.
+    package func isCached(_ key: RawSpan) -> Bool {
+        let number = blockNumber(of: key)
+        guard number >= 0, index.gap(number) == nil, let cache else { return true }
+        return cache.peek(owner, index.place(number).offset) != nil
+    }
+
+    /// The block that holds a key if any does; −1 if none can.
+    @inline(__always)
+    private func blockNumber(of key: RawSpan) -> Int {
+        let number = index.block(for: key)
+        guard number == index.count - 1 else { return number }
+        // Behind the last entry there is nothing to be unknown.
+        let lastKey = metadata.lastKey
+        return compareBytes(key, lastKey.span.bytes) > 0 ? -1 : number
+    }
+
+    @inline(__always)
+    private func block(_ number: Int) throws(StorageError) -> Block {
+        let offset = index.place(number).offset
+        if let block = cache?.block(owner, offset) { return block }
+        return try read(number)
+    }
+
+    private func read(_ number: Int) throws(StorageError) -> Block {
+        if let error = gapError(number) { throw error }
+        guard let source else { throw malformed(number) }
+        let place = index.place(number)
+        let block = try source.block(place)
+        cache?.insert(block, owner, place.offset)
+        return block
+    }
+
+    /// A block if it is in memory.
+    func cachedBlock(_ number: Int) -> Block? {
+        cache?.peek(owner, index.place(number).offset)
+    }
+
+    /// The error of a block that was lost; nil if the block is one that may be read.
+    func gapError(_ number: Int) -> StorageError? {
+        guard let gap = index.gap(number) else { return nil }
+        guard let source else { return damage }
+        let place = index.place(number)
+        return source.corruption(
+            at: place.offset,
+            gap.mismatch,
+            "\(place.length) bytes between sound blocks"
         )
-        do throws(CodingError) {
-            index = try Self.index(indexBlock, end: places.filter.offset)
-        } catch {
-            throw corrupt(places.index.offset, "the index: \(error)")
-        }
     }
 
-    /// Where a block lies.
-    private struct Place {
-        let offset: UInt64
-        let length: Int
+    /// The error of a block whose bytes are what was written and make no sense.
+    func malformed(_ number: Int) -> StorageError {
+        if let error = gapError(number) { return error }
+        return source?.malformed(index.place(number))
+            ?? .poisoned(reason: "table \(metadata.number) could not be read")
     }
 
-    /// What the footer says.
-    private struct Places {
-        let index: Place
-        let filter: Place
-
-        init(
-            _ footer: [UInt8],
-            _ metadata: TableMetadata,
-            _ identity: UInt64,
-            _ offset: UInt64
-        ) throws(CodingError) {
-            let span = footer.span.bytes
-            var reader = ByteReader(over: span)
-            let indexOffset = try reader.uint64(in: span)
-            let indexLength = try reader.uint32(in: span)
-            let filterOffset = try reader.uint64(in: span)
-            let filterLength = try reader.uint32(in: span)
-            let entries = try reader.uint64(in: span)
-            let newestStamp = try reader.uint64(in: span)
-            let tree = try reader.uint32(in: span)
-            let version = try reader.uint32(in: span)
-            let number = try reader.uint64(in: span)
-            let fields = span.extracting(0..<reader.position)
-            let checksum = try reader.uint32(in: span)
-            let magic = try reader.uint64(in: span)
-            let seed = LogFormat.seed(
-                identity: identity,
-                kind: TableFormat.kind,
-                file: metadata.number,
-                offset: offset
-            )
-            guard CRC32C.checksum(fields, seed: seed) == checksum else {
-                throw .invalid(field: "checksum", value: UInt64(checksum))
-            }
-            guard magic == TableFormat.magic else {
-                throw .invalid(field: "magic number", value: magic)
-            }
-            guard version == TableFormat.version else {
-                throw .invalid(field: "version", value: UInt64(version))
-            }
-            guard
-                tree == metadata.tree, number == metadata.number,
-                entries == metadata.entryCount, newestStamp == metadata.newestStamp,
-                filterOffset <= indexOffset, indexOffset <= offset,
-                UInt64(filterLength) == indexOffset - filterOffset,
-                UInt64(indexLength) == offset - indexOffset
-            else { throw .invalid(field: "fields", value: number) }
-            index = Place(offset: indexOffset, length: Int(indexLength))
-            filter = Place(offset: filterOffset, length: Int(filterLength))
-        }
-    }
-
-    private static func index(
-        _ block: [UInt8],
-        end: UInt64
-    ) throws(CodingError) -> [IndexEntry] {
-        let span = block.span.bytes
-        var reader = ByteReader(
-            ByteRange(
-                offset: TableFormat.blockHeaderSize,
-                count: span.byteCount - TableFormat.blockHeaderSize
-            )
-        )
-        let count = try reader.count(in: span, limit: span.byteCount / 24)
-        var index: [IndexEntry] = []
-        index.reserveCapacity(count)
-        for _ in 0..<count {
-            let offset = try reader.uint64(in: span)
-            let length = try reader.uint32(in: span)
-            let prefix = try reader.uint64(in: span)
-            let key = try reader.prefixed(in: span, limit: 65_535)
-            guard offset <= end, UInt64(length) <= end - offset else {
-                throw .invalid(field: "block offset", value: offset)
-            }
-            index.append(
-                IndexEntry(
-                    offset: offset,
-                    length: Int(length),
-                    prefix: prefix,
-                    key: span.array(key)
-                )
-            )
-        }
-        try reader.finish()
-        guard !index.isEmpty else { throw .invalid(field: "number of blocks", value: 0) }
-        return index
-    }
-
-    /// Reads a block and checks it.
-    private static func block(
-        _ type: TableFormat.BlockType,
-        _ file: any RandomAccessFile,
-        _ path: String,
-        _ identity: UInt64,
-        _ number: UInt64,
-        _ place: Place
-    ) throws(StorageError) -> [UInt8] {
-        let bytes = try onDisk { () throws(FileSystemError) in
-            try file.read(at: Int(place.offset), count: place.length)
-        }
-        if let mismatch = TableFormat.mismatch(
-            in: bytes.span.bytes,
-            type: type,
-            identity: identity,
-            table: number,
-            at: place.offset
-        ) {
-            throw .corruption(
-                file: path,
-                offset: Int(clamping: place.offset),
-                expected: mismatch.expected,
-                found: mismatch.found,
-                what: "a block of \(place.length) bytes fails its checksum"
-            )
-        }
-        return bytes
-    }
-
-    /// Whether the table may hold a key; false is certain.
-    func mayContain(_ prefix: UInt64, _ key: ByteRange, of source: RawSpan, hash: UInt64) -> Bool {
-        if prefix < metadata.firstPrefix || prefix > metadata.lastPrefix { return false }
-        return filter.mayContain(hash)
-    }
-
-    var blockCount: Int { index.count }
-
-    /// The last block whose first entry is not behind the key; the first block before all.
-    func blockIndex(_ prefix: UInt64, _ key: RawSpan) -> Int {
-        var low = 0
-        var high = index.count
-        while low < high {
-            let middle = (low + high) / 2
-            let entry = index[middle]
-            let isAtOrBefore =
-                entry.prefix != prefix
-                ? entry.prefix < prefix : compareBytes(entry.key.span.bytes, key) <= 0
-            if isAtOrBefore { low = middle + 1 } else { high = middle }
-        }
-        return max(0, low - 1)
-    }
-
-    /// A data block that was checked.
-    struct Block {
-        let bytes: [UInt8]
-        let count: Int
-        let path: String
-        let offset: UInt64
-
-        /// An entry, with ranges into the block's bytes.
-        func entry(_ index: Int) throws(StorageError) -> TableFormat.Entry {
-            let span = bytes.span.bytes
-            do throws(CodingError) {
-                var reader = ByteReader(
-                    ByteRange(offset: TableFormat.blockHeaderSize + 4 + 4 * index, count: 4)
-                )
-                let offset = try reader.uint32(in: span)
-                return try TableFormat.Entry(
-                    in: span,
-                    at: TableFormat.blockHeaderSize + Int(offset)
-                )
-            } catch {
-                throw .corruption(
-                    file: path,
-                    offset: Int(clamping: offset),
-                    expected: 0,
-                    found: 0,
-                    what: "\(error)"
-                )
-            }
-        }
-    }
-
-    func block(_ number: Int) throws(StorageError) -> Block {
-        let place = Place(offset: index[number].offset, length: index[number].length)
-        let bytes = try Self.block(.data, file, path, identity, metadata.number, place)
-        let span = bytes.span.bytes
-        var reader = ByteReader(
-            ByteRange(
-                offset: TableFormat.blockHeaderSize,
-                count: span.byteCount - TableFormat.blockHeaderSize
-            )
-        )
-        do throws(CodingError) {
-            let count = try reader.count(in: span, limit: reader.remaining / 4)
-            _ = try reader.range(4 * count)
-            return Block(bytes: bytes, count: count, path: path, offset: place.offset)
-        } catch {
-            throw .corruption(
-                file: path,
-                offset: Int(clamping: place.offset),
-                expected: 0,
-                found: 0,
-                what: "\(error)"
-            )
-        }
-    }
-
-    /// The first entry of a block not before a key.
-    func lowerBound(_ block: Block, _ prefix: UInt64, _ key: RawSpan) throws(StorageError) -> Int {
-        let span = block.bytes.span.bytes
-        var low = 0
-        var high = block.count
-        while low < high {
-            let middle = (low + high) / 2
-            let entry = try block.entry(middle)
-            let isBefore =
-                entry.prefix != prefix
-                ? entry.prefix < prefix
-                : compareBytes(span.extracting(entry.key.offset..<entry.key.end), key) < 0
-            if isBefore { low = middle + 1 } else { high = middle }
-        }
-        return low
-    }
-
-    /// The value of a key; reads one block.
-    func find(
-        _ prefix: UInt64,
-        _ key: ByteRange,
-        of source: RawSpan
-    ) throws(StorageError) -> (value: [UInt8], stamp: UInt64)? {
-        let sought = source.extracting(key.offset..<key.end)
-        let block = try block(blockIndex(prefix, sought))
-        let index = try lowerBound(block, prefix, sought)
-        guard index < block.count else { return nil }
-        let entry = try block.entry(index)
-        let span = block.bytes.span.bytes
-        guard
-            entry.prefix == prefix,
-            compareBytes(span.extracting(entry.key.offset..<entry.key.end), sought) == 0
-        else { return nil }
-        return (span.array(entry.value), entry.stamp)
+    /// The ordered keys that a block may hold: from the first on, and before the second.
+    func keyRange(_ number: Int) -> (lower: [UInt8], upper: [UInt8]) {
+        let upper =
+            number + 1 < index.count
+            ? index.firstKey(number + 1) : successor(of: metadata.lastKey)
+        return (index.firstKey(number), upper)
     }
 }

@@ -1,116 +1,171 @@
 internal import ByteCoding
 
-/// The bytes of tables.
+/// The bytes of a table that are not in blocks, and what binds them to their place.
 ///
-///     table   := block*, filter block, index block, footer
-///     block   := type: uint8, codec: uint8 (0: none), reserved: uint16, length: uint32,
-///                checksum: uint32, payload
-///     data    := count: uint32, offset: uint32 × count (from the payload's start), entry*
-///     entry   := prefix: uint64, stamp: uint64, keyLength: uint32, valueLength: uint32, key, value
-///     filter  := count: uint32, word: uint64 × count
-///     index   := count: uint32, (offset: uint64, length: uint32, prefix: uint64,
-///                keyLength: uint32, key) × count     the first entry of each data block
-///     footer  := indexOffset: uint64, indexLength: uint32, filterOffset: uint64,
-///                filterLength: uint32, entries: uint64, newestStamp: uint64, tree: uint32,
-///                version: uint32, number: uint64, checksum: uint32, magic: 8 bytes
+///     table   := header, data block*, version block*, filter block, index block, footer
+///     header  := magic: uint64, version: uint32, tree: uint32, identity: uint64, number: uint64,
+///                reserved: uint32, checksum: uint32
+///     footer  := versionOffset: uint64, filterOffset: uint64, indexOffset: uint64,
+///                entries: uint64, newestStamp: uint64, number: uint64, tree: uint32,
+///                reserved: uint32, checksum: uint32, version: uint32, magic: uint64
 ///
-/// Checksums are CRC32C over the engine's identity, the table's number, the offset, the fields
-/// before the checksum, and the payload. Entries ascend by prefix, then by the key's bytes.
+/// All integers are little-endian. The header's checksum is CRC32C over the fields before it, so
+/// that a file of another engine can be told from a damaged one; the footer's begins as a block's
+/// at its place does. The whole grammar is in `TableFormat.md`.
 enum TableFormat {
     // On disk: never renumber.
-    static let magic: UInt64 = 0x314C_4254_4C52_4753
+    static let headerMagic: UInt64 = 0x314C_4254_4C52_4453
+    static let footerMagic: UInt64 = 0x3146_4254_4C52_4453
     static let version: UInt32 = 1
-    static let kind: UInt64 = 0x5442_4C00_0000_0000
-    static let blockHeaderSize = 12
-    static let entryHeaderSize = 24
-    static let footerSize = 68
+    static let headerSize = 40
+    static let footerSize = 72
+    private static let kind: UInt64 = 0x5442_4C00_0000_0000
 
-    /// What a block holds.
-    enum BlockType: UInt8 {
-        // On disk: never renumber.
-        case data = 1
-        case filter = 2
-        case index = 3
+    /// What the checksums of a file begin with: other engines' and other tables' blocks fail.
+    static func seed(identity: UInt64, table: UInt64) -> UInt32 {
+        var writer = ByteWriter(capacity: 16)
+        writer.uint64(identity)
+        writer.uint64(kind ^ table)
+        return CRC32C.checksum(writer.bytes)
     }
 
-    /// Appends a block with its header.
-    static func append(
-        _ type: BlockType,
-        _ payload: [UInt8],
-        identity: UInt64,
-        table: UInt64,
-        at offset: UInt64,
-        to writer: inout ByteWriter
-    ) {
-        var header = ByteWriter(capacity: 8)
-        header.uint8(type.rawValue)
-        header.uint8(0)
-        header.uint16(0)
-        header.uint32(UInt32(payload.count))
-        let seed = LogFormat.seed(identity: identity, kind: kind, file: table, offset: offset)
-        let checksum = CRC32C.checksum(
-            payload,
-            seed: CRC32C.checksum(header.bytes, seed: seed)
-        )
-        writer.raw(header.bytes)
-        writer.uint32(checksum)
-        writer.raw(payload)
-    }
-
-    /// Whether `block` is a whole block of this type.
+    /// Binds a file's seed to a place in it, so that a block that was moved fails.
     ///
-    /// - Returns: the checksums expected and found if they differ or the header is wrong.
-    static func mismatch(
-        in block: RawSpan,
-        type: BlockType,
+    /// Two places less than 4 GiB apart never get the same.
+    static func seed(_ file: UInt32, at offset: Int) -> UInt32 {
+        let place = UInt64(truncatingIfNeeded: offset)
+        let high = UInt32(truncatingIfNeeded: place >> 32)
+        return file ^ UInt32(truncatingIfNeeded: place) ^ (high &* 0x9E37_79B1)
+    }
+
+    /// The bytes before the first block.
+    static func header(identity: UInt64, tree: UInt32, number: UInt64) -> [UInt8] {
+        var writer = ByteWriter(capacity: headerSize)
+        writer.uint64(headerMagic)
+        writer.uint32(version)
+        writer.uint32(tree)
+        writer.uint64(identity)
+        writer.uint64(number)
+        writer.uint32(0)
+        writer.uint32(CRC32C.checksum(writer.bytes))
+        return writer.bytes
+    }
+
+    /// What a header says of its file.
+    enum HeaderFinding {
+        case own
+        case damaged(expected: UInt64, found: UInt64)
+        case foreign(String)
+        case newer(UInt32)
+    }
+
+    /// Compares a header with what it should be; believes it only if its checksum is right.
+    static func check(
+        header: RawSpan,
         identity: UInt64,
-        table: UInt64,
-        at offset: UInt64
-    ) -> (expected: UInt64, found: UInt64)? {
-        var reader = ByteReader(over: block)
+        tree: UInt32,
+        number: UInt64
+    ) -> HeaderFinding {
+        var reader = ByteReader(over: header)
         do throws(CodingError) {
-            let found = try reader.uint8(in: block)
-            let codec = try reader.uint8(in: block)
-            let reserved = try reader.uint16(in: block)
-            let length = try reader.uint32(in: block)
-            let header = block.extracting(0..<reader.position)
-            let checksum = try reader.uint32(in: block)
-            guard found == type.rawValue, codec == 0, reserved == 0 else {
-                return (UInt64(type.rawValue), UInt64(found))
+            let magic = try reader.uint64(in: header)
+            let version = try reader.uint32(in: header)
+            let foundTree = try reader.uint32(in: header)
+            let foundIdentity = try reader.uint64(in: header)
+            let foundNumber = try reader.uint64(in: header)
+            _ = try reader.uint32(in: header)
+            let actual = CRC32C.checksum(header.extracting(0..<reader.position))
+            let checksum = try reader.uint32(in: header)
+            guard magic == headerMagic else {
+                return .damaged(expected: headerMagic, found: magic)
             }
-            guard Int(length) == reader.remaining else {
-                return (UInt64(length), UInt64(reader.remaining))
+            guard actual == checksum else {
+                return .damaged(expected: UInt64(checksum), found: UInt64(actual))
             }
-            let seed = LogFormat.seed(identity: identity, kind: kind, file: table, offset: offset)
-            let payload = block.extracting(reader.position..<block.byteCount)
-            let actual = CRC32C.checksum(
-                payload,
-                seed: CRC32C.checksum(header, seed: seed)
-            )
-            return actual == checksum ? nil : (UInt64(checksum), UInt64(actual))
+            guard version <= Self.version else { return .newer(version) }
+            guard foundIdentity == identity else { return .foreign("another engine's identity") }
+            guard foundTree == tree else { return .foreign("a table of tree \(foundTree)") }
+            guard foundNumber == number else { return .foreign("table \(foundNumber)") }
+            return .own
         } catch {
-            return (UInt64(blockHeaderSize), UInt64(block.byteCount))
+            return .damaged(expected: UInt64(headerSize), found: UInt64(header.byteCount))
         }
     }
 
-    /// The fields of an entry at an offset of a data block's bytes.
-    struct Entry {
-        let prefix: UInt64
-        let stamp: UInt64
-        let key: ByteRange
-        let value: ByteRange
+    /// Where the parts behind the data blocks lie.
+    struct Footer: Equatable {
+        var versionOffset: Int
+        var filterOffset: Int
+        var indexOffset: Int
+    }
 
-        init(in bytes: RawSpan, at offset: Int) throws(CodingError) {
-            guard offset >= 0, offset <= bytes.byteCount else {
-                throw .invalid(field: "entry offset", value: UInt64(truncatingIfNeeded: offset))
+    /// The last bytes of a table.
+    static func footer(_ footer: Footer, _ metadata: TableMetadata, seed: UInt32) -> [UInt8] {
+        var writer = ByteWriter(capacity: footerSize)
+        writer.uint64(UInt64(footer.versionOffset))
+        writer.uint64(UInt64(footer.filterOffset))
+        writer.uint64(UInt64(footer.indexOffset))
+        writer.uint64(metadata.entryCount)
+        writer.uint64(metadata.newestStamp)
+        writer.uint64(metadata.number)
+        writer.uint32(metadata.tree)
+        writer.uint32(0)
+        writer.uint32(CRC32C.checksum(writer.bytes, seed: seed))
+        writer.uint32(version)
+        writer.uint64(footerMagic)
+        return writer.bytes
+    }
+
+    /// The footer in the last bytes of a file, or what is wrong with them.
+    static func footer(
+        in bytes: RawSpan,
+        at offset: Int,
+        _ metadata: TableMetadata,
+        seed: UInt32
+    ) -> Result<Footer, Mismatch> {
+        var reader = ByteReader(over: bytes)
+        do throws(CodingError) {
+            let versionOffset = try reader.uint64(in: bytes)
+            let filterOffset = try reader.uint64(in: bytes)
+            let indexOffset = try reader.uint64(in: bytes)
+            let entries = try reader.uint64(in: bytes)
+            let newestStamp = try reader.uint64(in: bytes)
+            let number = try reader.uint64(in: bytes)
+            let tree = try reader.uint32(in: bytes)
+            _ = try reader.uint32(in: bytes)
+            let actual = CRC32C.checksum(bytes.extracting(0..<reader.position), seed: seed)
+            let checksum = try reader.uint32(in: bytes)
+            let version = try reader.uint32(in: bytes)
+            let magic = try reader.uint64(in: bytes)
+            guard actual == checksum else {
+                return .failure(Mismatch(expected: UInt64(checksum), found: UInt64(actual)))
             }
-            var reader = ByteReader(ByteRange(offset: offset, count: bytes.byteCount - offset))
-            prefix = try reader.uint64(in: bytes)
-            stamp = try reader.uint64(in: bytes)
-            let keyLength = try reader.uint32(in: bytes)
-            let valueLength = try reader.uint32(in: bytes)
-            key = try reader.range(Int(keyLength))
-            value = try reader.range(Int(valueLength))
+            guard magic == footerMagic, version == Self.version else {
+                return .failure(Mismatch(expected: footerMagic, found: magic))
+            }
+            guard
+                entries == metadata.entryCount, newestStamp == metadata.newestStamp,
+                number == metadata.number, tree == metadata.tree
+            else { return .failure(Mismatch(expected: metadata.entryCount, found: entries)) }
+            guard
+                versionOffset >= UInt64(headerSize), versionOffset <= filterOffset,
+                filterOffset <= indexOffset, indexOffset <= UInt64(offset)
+            else { return .failure(Mismatch(expected: UInt64(offset), found: indexOffset)) }
+            return .success(
+                Footer(
+                    versionOffset: Int(versionOffset),
+                    filterOffset: Int(filterOffset),
+                    indexOffset: Int(indexOffset)
+                )
+            )
+        } catch {
+            return .failure(Mismatch(expected: UInt64(footerSize), found: UInt64(bytes.byteCount)))
         }
     }
+}
+
+/// What should be there and what is: two checksums, lengths or other numbers.
+struct Mismatch: Error, Equatable {
+    var expected: UInt64
+    var found: UInt64
 }

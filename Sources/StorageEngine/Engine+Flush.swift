@@ -1,0 +1,119 @@
+internal import ByteCoding
+internal import FileSystems
+internal import Synchronization
+
+extension Engine {
+    /// Writes all that memory holds of a tree to a table, behind a flush that is under way.
+    ///
+    /// - Throws: `unknownTree`, `diskFull`, `io`, `poisoned`, `closed`.
+    public func flush(tree number: UInt32) throws(StorageError) {
+        if let refusal = log.refusal { throw refusal }
+        try flush(existing(number))
+    }
+
+    func flush(_ tree: Tree) throws(StorageError) {
+        try tree.flushing.withLock { _ throws(StorageError) in try writeMemtables(of: tree) }
+    }
+
+    /// Flushes a tree unless another thread does.
+    func flushIfIdle(_ tree: Tree) throws(StorageError) {
+        _ = try tree.flushing.withLockIfAvailable { _ throws(StorageError) in
+            try writeMemtables(of: tree)
+        }
+    }
+
+    /// Makes one table of a tree's memtables, the active one included.
+    private func writeMemtables(of tree: Tree) throws(StorageError) {
+        tree.upkeep.withLock { upkeep in
+            upkeep.isFlushing = true
+            upkeep.hasFailedFlush = true
+        }
+        defer { tree.upkeep.withLock { $0.isFlushing = false } }
+        tree.freeze()
+        let frozen = tree.view.frozen
+        guard !frozen.isEmpty else {
+            tree.upkeep.withLock { $0.hasFailedFlush = false }
+            return try trimLog()
+        }
+        // Else the current segment would keep the records until it is full, and recovery would
+        // make a second table of them.
+        try log.beginSegment()
+        let metadata = try write(frozen, of: tree)
+        let table = try open(metadata)
+        try manifest.withLock { keeper throws(StorageError) in
+            guard self.tree(tree.number) === tree else {
+                retire([table])
+                return
+            }
+            let reference = TableReference(metadata, order: metadata.number)
+            try record(
+                [.replaceTables(tree: tree.number, removed: [], added: [reference])],
+                in: &keeper
+            )
+            tree.change { view in
+                TreeView(
+                    active: view.active,
+                    frozen: Array(view.frozen.dropFirst(frozen.count)),
+                    runs: Run.runs(of: view.parts + [Part(reference: reference, table: table)]),
+                    lost: view.lost
+                )
+            }
+            memory.subtract(frozen.reduce(0) { $0 + $1.sizeInBytes }, ordering: .relaxed)
+        }
+        tree.upkeep.withLock { $0.hasFailedFlush = false }
+        counters.flushedBytes.add(Int(clamping: metadata.length))
+        try trimLog()
+    }
+
+    private func write(
+        _ memtables: [Memtable],
+        of tree: Tree
+    ) throws(StorageError) -> TableMetadata {
+        let nothing: [UInt8] = []
+        var cursor = try MergingCursor(
+            memtables: memtables,
+            runs: [],
+            rule: tree.rule,
+            from: nothing.span.bytes,
+            before: nil,
+            readAhead: 0
+        )
+        var writer = try tableWriter(for: tree)
+        do throws(StorageError) {
+            var failure: StorageError?
+            while failure == nil {
+                let hasMore = try cursor.next { key, value, stamp in
+                    do throws(StorageError) {
+                        try writer.add(key: key, value: value, stamp: stamp)
+                    } catch {
+                        failure = error
+                    }
+                }
+                if !hasMore { break }
+            }
+            if let failure { throw failure }
+            return try writer.finish()
+        } catch {
+            // It is the first failure that counts; what stays goes when the engine opens.
+            writer.abandon()
+            throw error
+        }
+    }
+
+    /// Begins a table under a number of its own.
+    func tableWriter(for tree: Tree) throws(StorageError) -> TableWriter {
+        try TableWriter(
+            files: files,
+            directory: directory,
+            tree: tree.number,
+            number: nextTable.add(1, ordering: .relaxed).oldValue,
+            options: options,
+            compression: tree.upkeep.withLock { $0.compression },
+            rule: tree.rule
+        )
+    }
+
+    func open(_ metadata: TableMetadata) throws(StorageError) -> Table {
+        try Table(metadata, identity: options.identity, files: tableFiles, cache: cache)
+    }
+}

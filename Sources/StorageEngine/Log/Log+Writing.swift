@@ -1,0 +1,204 @@
+internal import FileSystems
+internal import Synchronization
+
+extension Log {
+    /// Returns once a batch is on the disk, with one write and one sync for all that wait.
+    ///
+    /// - Returns: the position that is durable now.
+    /// - Throws: `diskFull` if the batch was taken back, `poisoned`, `io`.
+    @discardableResult
+    package func sync(through position: AppendedPosition) throws(StorageError) -> LogPosition {
+        if let durable = try outcome(of: position, syncing: true) { return durable }
+        return try write(syncing: true, for: position)
+    }
+
+    /// Returns once a batch is written, without syncing it: it survives the process, not the
+    /// machine.
+    ///
+    /// - Returns: the position that is written now.
+    /// - Throws: `diskFull` if the batch was taken back, `poisoned`, `io`.
+    @discardableResult
+    package func write(through position: AppendedPosition) throws(StorageError) -> LogPosition {
+        if let written = try outcome(of: position, syncing: false) { return written }
+        return try write(syncing: false, for: position)
+    }
+
+    /// Writes what was appended, and syncs it if asked to.
+    ///
+    /// A full disk takes back what is not written: its owners are told `diskFull`, and the log goes
+    /// on behind what is. Any other failure, and any of a sync, poisons for good: what the disk
+    /// holds is unknown from then on.
+    ///
+    /// - Returns: the position that is durable, or written, now.
+    /// - Throws: `diskFull` if anything appended before the call was taken back, `poisoned`, `io`.
+    @discardableResult
+    package func write(syncing: Bool) throws(StorageError) -> LogPosition {
+        let (through, drops) = buffer.withLock { ($0.nextSequence, $0.dropCount) }
+        return try writer.withLock { writer throws(StorageError) in
+            let done = try buffer.withLock { buffer throws(StorageError) -> LogPosition? in
+                if buffer.dropCount != drops, let last = buffer.dropped.last {
+                    throw .diskFull(last.reason)
+                }
+                if let poison = buffer.poison { throw .poisoned(reason: poison) }
+                return syncing && buffer.durableSequence >= through
+                    && buffer.end.segment == buffer.durable.segment ? buffer.durable : nil
+            }
+            if let done, !writer.isUnsynced { return done }
+            return try flush(&writer, syncing: syncing)
+        }
+    }
+
+    private func write(
+        syncing: Bool,
+        for position: AppendedPosition
+    ) throws(StorageError) -> LogPosition {
+        try writer.withLock { writer throws(StorageError) in
+            if let done = try outcome(of: position, syncing: syncing) { return done }
+            do throws(StorageError) {
+                return try flush(&writer, syncing: syncing)
+            } catch {
+                // Others' batches may have been taken back and this one not.
+                if let done = try outcome(of: position, syncing: syncing) { return done }
+                throw error
+            }
+        }
+    }
+
+    /// Where the log is durable or written once a batch is; nil while it is not.
+    private func outcome(
+        of position: AppendedPosition,
+        syncing: Bool
+    ) throws(StorageError) -> LogPosition? {
+        try buffer.withLock { buffer throws(StorageError) -> LogPosition? in
+            if let reason = buffer.reasonDropped(position.sequence) { throw .diskFull(reason) }
+            if position.sequence < (syncing ? buffer.durableSequence : buffer.writtenSequence) {
+                return syncing ? buffer.durable : buffer.written
+            }
+            if let poison = buffer.poison { throw .poisoned(reason: poison) }
+            return nil
+        }
+    }
+
+    private func flush(_ writer: inout Writer, syncing: Bool) throws(StorageError) -> LogPosition {
+        var room: [UInt8] = []
+        swap(&room, &writer.room)
+        room.removeAll(keepingCapacity: true)
+        let chunks = try buffer.withLock { buffer throws(StorageError) in
+            if let poison = buffer.poison { throw .poisoned(reason: poison) }
+            return buffer.take(recycling: &room)
+        }
+        do throws(StorageError) {
+            for chunk in chunks { try write(chunk, &writer) }
+        } catch {
+            guard case .diskFull(let reason) = error, refusal == nil || refusal == .closed else {
+                poison("the log could not be written: \(error)")
+                throw error
+            }
+            try takeBack(&writer, reason, syncing: syncing)
+            throw error
+        }
+        // The larger of the two arrays is the room of the next write.
+        if let last = chunks.last?.bytes, last.capacity > room.capacity { room = last }
+        writer.room = room
+        if syncing { try sync(&writer) }
+        return buffer.withLock { syncing ? $0.durable : $0.written }
+    }
+
+    private func write(
+        _ chunk: LogBuffer.Chunk,
+        _ writer: inout Writer
+    ) throws(StorageError) {
+        if chunk.segment != writer.segment { try roll(&writer, to: chunk) }
+        if !chunk.bytes.isEmpty {
+            try onDisk { () throws(FileSystemError) in
+                try writer.file.append(chunk.bytes.span.bytes)
+            }
+            writer.isUnsynced = true
+        }
+        buffer.withLock { $0.wrote(chunk) }
+    }
+
+    private func sync(_ writer: inout Writer) throws(StorageError) {
+        if writer.isUnsynced {
+            let file = writer.file
+            try orPoison { () throws(FileSystemError) in try file.sync() }
+            writer.isUnsynced = false
+        }
+        buffer.withLock { buffer in
+            buffer.synced()
+            buffer.statistics.syncs += 1
+        }
+    }
+
+    /// Ends a segment, with all its bytes on the disk, and begins the next.
+    ///
+    /// The names are on the disk before anything of the new segment counts as durable; its header
+    /// goes with its first batches.
+    private func roll(_ writer: inout Writer, to chunk: LogBuffer.Chunk) throws(StorageError) {
+        let spare = buffer.withLock { $0.spares.popLast() }
+        let begun: LogSegments.Begun
+        do throws(StorageError) {
+            begun = try segmentFiles.begin(
+                chunk.segment,
+                previousEnd: chunk.previousEnd,
+                sequence: chunk.firstSequence,
+                spare: spare
+            )
+        } catch {
+            if case .diskFull = error {
+                do throws(StorageError) {
+                    try segmentFiles.discard(chunk.segment)
+                } catch {
+                    poison("a segment that could not be begun could not be removed: \(error)")
+                    throw error
+                }
+            }
+            throw error
+        }
+        let old = writer.file
+        try orPoison { () throws(FileSystemError) in
+            try old.sync()
+            try old.close()
+            try segmentFiles.syncNames()
+        }
+        writer.file = begun.file
+        writer.segment = chunk.segment
+        writer.isUnsynced = true
+        buffer.withLock { buffer in
+            buffer.began(chunk, allocated: begun.allocated)
+            if spare != nil { buffer.statistics.recycled += 1 }
+        }
+    }
+
+    /// Drops what could not be written, and goes on behind what was.
+    ///
+    /// Bytes of the dropped batches may stay behind the end, whole ones even: until they are
+    /// written over recovery may find them, never behind a batch that came later, since numbers
+    /// only grow.
+    private func takeBack(
+        _ writer: inout Writer,
+        _ reason: FileSystemError,
+        syncing: Bool
+    ) throws(StorageError) {
+        let file = writer.file
+        let offset = buffer.withLock { Int($0.written.offset) }
+        try orPoison { () throws(FileSystemError) in try file.rewind(to: offset) }
+        buffer.withLock { buffer in
+            // Batches that were written before are durable with the next sync.
+            if !writer.isUnsynced { buffer.synced() }
+            buffer.drop(reason)
+            buffer.statistics.takenBack += 1
+        }
+        if syncing { try sync(&writer) }
+    }
+
+    /// Does what leaves the disk in an unknown state when it fails.
+    private func orPoison(_ body: () throws(FileSystemError) -> Void) throws(StorageError) {
+        do {
+            try body()
+        } catch {
+            poison("the log could not be written: \(error)")
+            throw StorageError(error)
+        }
+    }
+}

@@ -1,0 +1,105 @@
+/// Walks the entries of a data block in order, putting each key together in memory of its own.
+///
+/// Owns nothing of the block: who moves it keeps the block's memory alive. A copy shares the key's
+/// memory, so that only one of the two may go on.
+struct DataBlockWalk {
+    private var block: DataBlock?
+    private var base: UnsafeRawPointer
+    private var entriesEnd = 0
+    private var next = 0
+    private var keyMemory: Memory
+    private(set) var keyBase: UnsafeMutableRawPointer
+    private(set) var keyCount = 0
+    private(set) var valueBase: UnsafeRawPointer
+    private(set) var valueCount = 0
+    private(set) var stamp: UInt64 = 0
+    private(set) var first: UInt64 = 0
+    private(set) var second: UInt64 = 0
+
+    /// What a step came to.
+    enum Step {
+        case entry
+        case end
+        case malformed
+    }
+
+    /// A walk that has no block yet; its first step is the end.
+    init() {
+        keyMemory = Memory(capacity: 128)
+        keyBase = unsafe keyMemory.base
+        base = unsafe UnsafeRawPointer(keyMemory.base)
+        valueBase = unsafe UnsafeRawPointer(keyMemory.base)
+    }
+
+    /// Goes before the entry at a restart of a block.
+    mutating func enter(_ block: DataBlock, at offset: Int = 0) {
+        self.block = block
+        base = unsafe block.base
+        entriesEnd = block.entriesEnd
+        next = offset
+        keyCount = 0
+    }
+
+    /// Leaves the block.
+    mutating func leave() {
+        block = nil
+        entriesEnd = 0
+        next = 0
+        keyCount = 0
+    }
+
+    /// Lends the entry.
+    @inline(__always)
+    func withEntry<R>(_ body: (_ key: RawSpan, _ value: RawSpan) -> R) -> R {
+        let key = unsafe UnsafeRawBufferPointer(start: keyBase, count: keyCount)
+        let value = unsafe UnsafeRawBufferPointer(start: valueBase, count: valueCount)
+        return unsafe body(key.bytes, value.bytes)
+    }
+
+    /// A copy of the key.
+    var key: [UInt8] { withEntry { key, _ in key.array() } }
+
+    /// Goes to the next entry.
+    @inline(__always)
+    mutating func step() -> Step {
+        guard next < entriesEnd else { return next == entriesEnd ? .end : .malformed }
+        guard let entry = block?.entry(at: next), entry.shared <= keyCount else {
+            return .malformed
+        }
+        let count = entry.shared + entry.unshared
+        if count > keyMemory.capacity { growKey(to: count, keeping: entry.shared) }
+        // Fits: `count` is at most the capacity, and the entry's bytes lie inside the block.
+        unsafe (keyBase + entry.shared).copyMemory(
+            from: base + entry.keyOffset,
+            byteCount: entry.unshared
+        )
+        keyCount = count
+        if entry.shared < 16 { loadLeadingWords() }
+        valueBase = unsafe base + entry.valueOffset
+        valueCount = entry.valueCount
+        stamp = entry.stamp
+        next = entry.end
+        return .entry
+    }
+
+    @inline(__always)
+    private mutating func loadLeadingWords() {
+        if keyCount >= 16 {
+            first = unsafe UInt64(bigEndian: keyBase.loadUnaligned(as: UInt64.self))
+            second = unsafe UInt64(
+                bigEndian: keyBase.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+            )
+        } else {
+            let key = unsafe UnsafeRawBufferPointer(start: keyBase, count: keyCount)
+            first = unsafe leadingBytes(of: key.bytes, from: 0)
+            second = unsafe leadingBytes(of: key.bytes, from: 8)
+        }
+    }
+
+    private mutating func growKey(to count: Int, keeping kept: Int) {
+        let memory = Memory(capacity: max(count, keyMemory.capacity * 2))
+        unsafe memory.base.copyMemory(from: keyBase, byteCount: kept)
+        keyMemory = memory
+        keyBase = unsafe memory.base
+    }
+}

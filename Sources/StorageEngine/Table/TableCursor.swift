@@ -1,0 +1,218 @@
+internal import ByteCoding
+
+/// Walks the entries of a table in the order of their keys, over blocks that it reads for itself.
+///
+/// It takes blocks that are cached from the cache and adds none. A copy shares the memory of key
+/// and blocks, so that only one of the two may go on.
+package struct TableCursor {
+    private let table: Table
+    private let start: [UInt8]
+    private let upper: [UInt8]?
+    private let readAhead: Int
+    private var window: TableWindow?
+    private var cached: Block?
+    private var walk = DataBlockWalk()
+    /// The block that comes next, or that could not be read.
+    private var nextBlock: Int
+    /// The block behind the last that is needed.
+    private let endBlock: Int
+    /// Whether the entries of the block at hand must be compared with `upper`.
+    private var isInLastBlock = false
+    private var hasReadBlock = false
+    /// Whether there is no further entry; then the other properties mean nothing.
+    package private(set) var isAtEnd = false
+
+    /// Goes to the first entry that is not before `key`.
+    ///
+    /// - Parameters:
+    ///   - upper: ordered key before which the walk ends; nil for the end of the table.
+    ///   - readAhead: bytes that are read at once from the second block on.
+    /// - Throws: `corruption` if the block that would hold that entry is damaged or lost, `io`.
+    package init(
+        _ table: Table,
+        from key: RawSpan,
+        before upper: [UInt8]?,
+        readAhead: Int
+    ) throws(StorageError) {
+        self.init(unpositioned: table, from: key, before: upper, readAhead: readAhead)
+        try advance()
+    }
+
+    /// Goes to the first entry not before `key` that can be read.
+    ///
+    /// - Parameter onDamage: is given the error of each block that was skipped for it, and the
+    ///   ordered keys that are unknown therefore: from the lower on, and before the upper.
+    /// - Throws: `io`.
+    package init(
+        _ table: Table,
+        from key: RawSpan,
+        before upper: [UInt8]?,
+        readAhead: Int,
+        onDamage: (StorageError, _ lower: [UInt8], _ upper: [UInt8]) -> Void
+    ) throws(StorageError) {
+        self.init(unpositioned: table, from: key, before: upper, readAhead: readAhead)
+        while true {
+            do throws(StorageError) {
+                try advance()
+                return
+            } catch {
+                if case .io = error { throw error }
+                let (lower, upper) = skipDamage()
+                onDamage(error, lower, upper)
+            }
+        }
+    }
+
+    private init(
+        unpositioned table: Table,
+        from key: RawSpan,
+        before upper: [UInt8]?,
+        readAhead: Int
+    ) {
+        self.table = table
+        self.upper = upper
+        self.readAhead = max(0, readAhead)
+        start = key.array()
+        window = table.source.map { TableWindow($0) }
+        nextBlock = max(0, table.index.block(for: key))
+        let lastKey = table.metadata.lastKey
+        if compareBytes(key, lastKey.span.bytes) > 0 {
+            nextBlock = table.index.count
+        }
+        guard let upper else {
+            endBlock = table.index.count
+            return
+        }
+        var last = table.index.block(for: upper.span.bytes)
+        if last >= 0, table.index.firstKey(last) == upper { last -= 1 }
+        endBlock = last + 1
+    }
+
+    /// The first eight bytes of the ordered key as a number, zeros where it has ended.
+    package var first: UInt64 { walk.first }
+
+    /// The eight bytes behind those.
+    package var second: UInt64 { walk.second }
+
+    /// The entry's stamp.
+    package var stamp: UInt64 { walk.stamp }
+
+    /// Lends the ordered key and the value.
+    @inline(__always)
+    package func withEntry<R>(_ body: (_ key: RawSpan, _ value: RawSpan) -> R) -> R {
+        walk.withEntry(body)
+    }
+
+    /// Goes to the next entry.
+    ///
+    /// - Throws: `corruption` if the next block is damaged or lost, `io`; the cursor then stands
+    ///   at no entry. `advance` tries the block again, `skipDamage` leaves it out.
+    package mutating func advance() throws(StorageError) {
+        while true {
+            switch walk.step() {
+            case .entry:
+                if isInLastBlock, isAtUpper { end() }
+                return
+            case .end:
+                if nextBlock >= endBlock {
+                    end()
+                    return
+                }
+                try enter(nextBlock)
+            case .malformed:
+                nextBlock -= 1
+                walk.leave()
+                throw table.malformed(nextBlock)
+            }
+        }
+    }
+
+    /// Leaves out the block on which `advance` failed; `advance` goes on behind it.
+    ///
+    /// - Returns: the ordered keys of the range that may be missing: from the lower on, and before
+    ///   the upper.
+    package mutating func skipDamage() -> (lower: [UInt8], upper: [UInt8]) {
+        walk.leave()
+        guard nextBlock < endBlock else { return (start, start) }
+        var (lower, end) = table.keyRange(nextBlock)
+        if compareBytes(lower.span.bytes, start.span.bytes) < 0 { lower = start }
+        if let upper, compareBytes(upper.span.bytes, end.span.bytes) < 0 { end = upper }
+        nextBlock += 1
+        return (lower, end)
+    }
+
+    private mutating func end() {
+        isAtEnd = true
+        nextBlock = endBlock
+        walk.leave()
+    }
+
+    private var isAtUpper: Bool {
+        guard let upper else { return false }
+        return walk.withEntry { key, _ in compareBytes(key, upper.span.bytes) >= 0 }
+    }
+
+    /// Goes before the first entry of a block that is not before `start`.
+    private mutating func enter(_ number: Int) throws(StorageError) {
+        let entries = try load(number)
+        nextBlock = number + 1
+        isInLastBlock = nextBlock == endBlock
+        guard !hasReadBlock else {
+            walk.enter(entries)
+            return
+        }
+        hasReadBlock = true
+        let restart = unsafe start.withUnsafeBytes { unsafe entries.restart(atOrBefore: $0) }
+        guard let restart else {
+            nextBlock = number
+            throw table.malformed(number)
+        }
+        // How many entries to leave behind is counted first, since a step cannot be taken back.
+        walk.enter(entries, at: restart)
+        var before = 0
+        while case .entry = walk.step(),
+            walk.withEntry({ key, _ in compareBytes(key, start.span.bytes) < 0 })
+        {
+            before += 1
+        }
+        walk.enter(entries, at: restart)
+        for _ in 0..<before { _ = walk.step() }
+    }
+
+    private mutating func load(_ number: Int) throws(StorageError) -> DataBlock {
+        if let error = table.gapError(number) { throw error }
+        let place = table.index.place(number)
+        cached = nil
+        if window?.holds(place) != true, let block = table.cachedBlock(number) {
+            cached = block
+            guard let entries = block.entries else { throw table.malformed(number) }
+            return entries
+        }
+        // The first block may be all that is asked for; who goes on wants more.
+        let end = dataEnd
+        let ahead = hasReadBlock ? readAhead : 0
+        let read = try window?.block(
+            at: place.offset,
+            length: place.length,
+            end: end,
+            ahead: ahead
+        )
+        switch read {
+        case .failure(let mismatch):
+            throw table.source?.corruption(
+                at: place.offset,
+                mismatch,
+                "a block of \(place.length) bytes"
+            ) ?? table.malformed(number)
+        case .success(let block):
+            guard
+                block.header.type == .data,
+                let entries = unsafe DataBlock(base: block.payload, count: block.count)
+            else { throw table.malformed(number) }
+            return entries
+        case nil: throw table.malformed(number)
+        }
+    }
+
+    private var dataEnd: Int { endBlock > 0 ? table.index.place(endBlock - 1).end : 0 }
+}

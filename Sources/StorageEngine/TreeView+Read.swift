@@ -1,0 +1,102 @@
+internal import ByteCoding
+
+extension TreeView {
+    /// Bytes that a walk over a table reads at once.
+    private static let readAhead = 256 << 10
+
+    func get(_ key: [UInt8], tree: Tree, disk: DiskAccess) throws(StorageError) -> Lookup {
+        let answer = try find(
+            key.span.bytes,
+            tree: tree.number,
+            rule: tree.rule,
+            disk: disk
+        ) { value, stamp in
+            Lookup.found(value.array(), stamp: stamp)
+        }
+        switch answer {
+        case .absent: return .absent
+        case .found(let lookup): return lookup
+        case .needsDisk: return .needsDisk
+        }
+    }
+
+    func read<R>(
+        _ key: [UInt8],
+        tree: Tree,
+        _ body: (_ value: RawSpan, _ stamp: UInt64) -> R
+    ) throws(StorageError) -> R? {
+        let answer = try find(
+            key.span.bytes,
+            tree: tree.number,
+            rule: tree.rule,
+            disk: .allowed,
+            body
+        )
+        guard case .found(let result) = answer else { return nil }
+        return result
+    }
+
+    func visit(
+        tree: Tree,
+        from position: ScanPosition?,
+        through lastPrefix: UInt64,
+        _ body: (_ prefix: UInt64, _ key: RawSpan, _ value: RawSpan, _ stamp: UInt64) -> Bool
+    ) throws(StorageError) {
+        let start = position ?? .from(prefix: 0)
+        var lower = orderedKey(start.prefix, start.key.span.bytes)
+        if start.isExclusive { lower.append(0) }
+        let nothing: [UInt8] = []
+        let upper = lastPrefix == .max ? nil : orderedKey(lastPrefix + 1, nothing.span.bytes)
+        for range in lost where range.overlaps(lower, upper) {
+            throw .lost(tree: tree.number, range: range)
+        }
+        var cursor = try MergingCursor(
+            memtables: frozen + [active],
+            runs: runs,
+            rule: tree.rule,
+            from: lower.span.bytes,
+            before: upper,
+            readAhead: Self.readAhead
+        )
+        let rule = tree.rule
+        var goesOn = true
+        while goesOn {
+            let hasMore = try cursor.next { ordered, value, stamp in
+                let found = prefix(ofOrderedKey: ordered)
+                if found > lastPrefix {
+                    goesOn = false
+                } else if !rule.isDeletion(stamp) {
+                    let key = ordered.extracting(prefixSize..<ordered.byteCount)
+                    goesOn = body(found, key, value, stamp)
+                }
+            }
+            if !hasMore { return }
+        }
+    }
+
+    func scan(
+        tree: Tree,
+        from position: ScanPosition?,
+        through lastPrefix: UInt64,
+        maximumBytes: Int,
+        maximumEntries: Int
+    ) throws(StorageError) -> ScanPage {
+        let limit = max(1, maximumEntries)
+        var entries: [ScanEntry] = []
+        var size = 0
+        var next: ScanPosition?
+        try visit(tree: tree, from: position, through: lastPrefix) { prefix, key, value, stamp in
+            let bytes = key.byteCount + value.byteCount
+            if let last = entries.last, entries.count == limit || size + bytes > maximumBytes {
+                next = .after(prefix: last.prefix, key: last.key)
+                return false
+            }
+            size += bytes
+            entries.append(
+                ScanEntry(prefix: prefix, key: key.array(), value: value.array(), stamp: stamp)
+            )
+            return true
+        }
+        return ScanPage(entries: entries, next: next)
+    }
+}
