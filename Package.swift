@@ -160,6 +160,13 @@ let package = Package(
         ),
 
         // Tests.
+        .executableTarget(
+            name: "engine-torture",
+            dependencies: ["StorageEngine", "FileSystems", "ByteCoding", "ClusterPrimitives"],
+            path: "Tests/Torture",
+            exclude: ["README.md"],
+            swiftSettings: settings
+        ),
         .target(
             name: "TestSupport",
             dependencies: ["ClusterPrimitives"],

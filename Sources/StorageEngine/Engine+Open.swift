@@ -109,9 +109,13 @@ struct Recovery {
         let cache = BlockCache(capacity: options.cacheSize)
         let trees = try open(state, tableFiles, cache)
         contents.raiseSequence(above: trees.values)
-        let log = try log(behind: contents, segments)
-        try replay(contents, into: trees, log)
-        if !contents.isClean {
+        let stays = hasManifest && contents.isClean
+        let log =
+            stays
+            ? try Log(files: files, directory: directory, options: options, behind: contents)
+            : try log(anew: contents, segments)
+        try replay(contents, into: trees, stays ? nil : log)
+        if !stays {
             _ = try log.write(syncing: true)
             state.logBegins = log.segments.lowerBound
         }
@@ -122,7 +126,7 @@ struct Recovery {
             identity: options.identity,
             files: files
         )
-        for number in segments where number < state.logBegins && !contents.isClean {
+        for number in segments where number < state.logBegins && !stays {
             try onDisk { () throws(FileSystemError) in
                 try files.remove(FileNames.segment(number, in: directory))
             }
@@ -159,15 +163,12 @@ struct Recovery {
         return trees
     }
 
-    /// The log to go on with: behind what was read if all of that is on the disk, else a new one.
+    /// A log to which everything that was read is written again, since it need not be on the disk.
     private func log(
-        behind contents: LogReader.Contents,
+        anew contents: LogReader.Contents,
         _ segments: [UInt64]
     ) throws(StorageError) -> Log {
-        if contents.isClean {
-            return try Log(files: files, directory: directory, options: options, behind: contents)
-        }
-        let first = (segments.last ?? 0) + 1
+        let first = (segments.last ?? 0) &+ 1
         return try Log(
             files: files,
             directory: directory,
@@ -197,13 +198,7 @@ struct Recovery {
         func corrupt(_ file: String, _ what: String) -> StorageError {
             .corruption(file: file, offset: 0, expected: 1, found: 0, what: what)
         }
-        let first = hasManifest ? state.logBegins : segments.first ?? 0
-        if hasManifest, !segments.contains(first) {
-            throw corrupt(
-                FileNames.segment(first, in: directory),
-                "the file is missing, though the manifest says that the log begins with it"
-            )
-        }
+        let first = hasManifest ? state.logBegins : nil
         let contents = try reader.read(from: first, numbers: segments, mark: state.synced)
         // An engine is made with its manifest before it takes a record or makes a tree.
         if !hasManifest {
@@ -297,8 +292,7 @@ struct Recovery {
         }
     }
 
-    /// Puts the records of live trees into their memtables, and into the new log unless the old
-    /// one stays.
+    /// Puts the records of live trees into their memtables, and into a new log if there is one.
     private func replay(
         _ contents: LogReader.Contents,
         into trees: [UInt32: Tree],
@@ -312,7 +306,7 @@ struct Recovery {
                     trees[record.tree].map { batch.position >= $0.since } ?? false
                 }
                 let place = AppendedPosition(end: batch.end, sequence: batch.sequence)
-                if let log, !contents.isClean {
+                if let log {
                     guard kept.count > 0 else { continue }
                     let moved = try log.append(kept)
                     _ = Engine.insert(kept, at: moved, log) { trees[$0] }
@@ -325,7 +319,7 @@ struct Recovery {
                     }
                 }
             }
-            if let log, !contents.isClean { _ = try log.write(syncing: false) }
+            if let log { _ = try log.write(syncing: false) }
         }
     }
 

@@ -5,7 +5,7 @@ import Testing
 @testable import StorageEngine
 
 @Suite struct `The log and crashes` {
-    @Test(arguments: 0..<40 as Range<UInt64>)
+    @Test(arguments: 0..<24 as Range<UInt64>)
     func `after a crash at any call nothing acknowledged is lost and nothing comes back`(
         seed: UInt64
     ) throws {

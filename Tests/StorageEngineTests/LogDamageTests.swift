@@ -120,8 +120,10 @@ import Testing
         var other = fixture
         other.options.identity = 1
         #expect(try other.read(disk).stamps().isEmpty)
+        #expect(try other.read(disk).damage.count == 1)
         try disk.rename(path, to: "/db/log/000002.log")
         #expect(try fixture.read(disk, from: 2).stamps().isEmpty)
+        #expect(try fixture.read(disk, from: 2).damage.count == 1)
     }
 
     @Test func `writes that go astray, or with a bit turned, are seen`() throws {

@@ -206,12 +206,16 @@ final class LogWorkload {
             crashes.model.withLock { model in
                 model.kept = Dictionary(uniqueKeysWithValues: zip(found, segments))
                 model.first = first
+                // What this start did not find the next one may, if this one does not end.
+                model.dropped.formUnion(model.open.map(\.stamp))
                 model.open = []
-                model.dropped = []
-                model.wasFull = false
             }
         }
         log = reopened
+        crashes.model.withLock { model in
+            model.dropped = []
+            model.wasFull = false
+        }
         if !crashing, !contents.isClean {
             crashes.complain("a closed log was not clean")
         }

@@ -138,6 +138,24 @@ import Testing
         }
     }
 
+    @Test func `a batch that was taken back never comes back behind a later one`() throws {
+        let fixture = LogFixture()
+        let memory = try LogFixture.disk()
+        let faults = FaultyFileSystem(memory)
+        let log = try fixture.create(faults)
+        try log.put(numbered(1))
+        // All bytes reach the disk, and the call fails all the same.
+        faults.add(FaultRule(.append, times: 1, .shortWrite(bytes: .max)))
+        _ = try log.append(numbered(2))
+        #expect(kind { try log.put(numbered(3)) } == "diskFull")
+        #expect(try fixture.read(memory).stamps() == [1, 2, 3])
+        try log.put(numbered(4))
+        #expect(try fixture.read(memory).stamps() == [1, 4])
+        try log.mark()
+        #expect(try fixture.read(memory).stamps() == [1, 4])
+        #expect(try fixture.read(memory).isClean)
+    }
+
     @Test func `what was written and not synced outlives a full disk`() throws {
         let fixture = LogFixture()
         let faults = FaultyFileSystem(try LogFixture.disk())
@@ -239,6 +257,43 @@ import Testing
             let own = stamps.filter { $0 / 1000 == writer }
             #expect(own == (0..<150).map { writer * 1000 + $0 })
         }
+    }
+}
+
+@Suite struct `The log under a full disk and several threads` {
+    @Test func `each batch is acknowledged and there, or refused`() async throws {
+        var fixture = LogFixture(segmentSize: 4096, spares: 1)
+        let faults = FaultyFileSystem(try LogFixture.disk())
+        let log = try fixture.create(faults)
+        let acknowledged = try await withThrowingTaskGroup(of: [UInt64].self) { group in
+            for writer in 0..<4 as Range<UInt64> {
+                group.addTask {
+                    var own: [UInt64] = []
+                    for index in 0..<150 as Range<UInt64> {
+                        if writer == 0, index % 10 == 5 {
+                            let effect = FaultRule.Effect.shortWrite(bytes: Int(index) * 3)
+                            faults.add(FaultRule(.append, times: 1, effect))
+                        }
+                        let stamp = writer * 1000 + index
+                        do {
+                            try log.put(numbered(stamp, records: 2))
+                            own.append(stamp)
+                        } catch let error as StorageError {
+                            guard case .diskFull = error else { throw error }
+                        }
+                    }
+                    return own
+                }
+            }
+            return try await group.reduce(into: [UInt64]()) { $0 += $1 }
+        }
+        #expect(log.statistics.takenBack > 0)
+        #expect(log.oldestOutstanding == log.end.segment)
+        try log.mark()
+        try log.close()
+        let (_, contents) = try fixture.reopen(faults)
+        #expect(contents.isClean && contents.damage.isEmpty)
+        #expect(try contents.stamps().sorted() == acknowledged.sorted())
     }
 }
 

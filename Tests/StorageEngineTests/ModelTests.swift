@@ -337,7 +337,7 @@ private struct Drive {
     /// Operations of all seeds together; more when the environment asks for them.
     private static let operations =
         ProcessInfo.processInfo.environment["STARLING_MODEL_OPERATIONS"].flatMap { Int($0) }
-        ?? 60_000
+        ?? 20_000
 
     @Test(arguments: 0..<20 as Range<UInt64>)
     func `holds what was written through flushes, compactions, reopenings and crashes`(

@@ -192,7 +192,8 @@ import Testing
                 compression: .none,
                 rule: .overwrite
             )
-            try writer.add(key: [1].span.bytes, value: [UInt8(number)].span.bytes, stamp: 2)
+            let (key, value): ([UInt8], [UInt8]) = ([1], [UInt8(number)])
+            try writer.add(key: key.span.bytes, value: value.span.bytes, stamp: 2)
             let metadata = try writer.finish()
             tables.append(try Table(metadata, identity: 0, files: files, cache: cache))
             #expect(files.openCount <= 3)
@@ -220,7 +221,8 @@ import Testing
             compression: .zlib(level: 1),
             rule: .overwrite
         )
-        try writer.add(key: [1].span.bytes, value: [2].span.bytes, stamp: 2)
+        let (key, value): ([UInt8], [UInt8]) = ([1], [2])
+        try writer.add(key: key.span.bytes, value: value.span.bytes, stamp: 2)
         #expect(try disk.list("/db/1") == ["000007.tmp"])
         writer.abandon()
         #expect(try disk.list("/db/1") == [])

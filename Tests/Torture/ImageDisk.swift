@@ -26,6 +26,12 @@ struct ImageDisk {
 
     func mount() throws(TortureError) {
         try Self.run("mount", "-o", "loop", image, mountPoint)
+        // A cut file system that somebody keeps alive comes back as it was, and is no finding.
+        let probe = mountPoint + "/probe"
+        let descriptor = open(probe, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw .system("open", probe) }
+        close(descriptor)
+        unlink(probe)
     }
 
     /// Drops all that was not synced, as a power cut does; calls to the file system fail from now.

@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 
 /// `power-cut`: cycles that end by cutting a file system off from its disk.
@@ -32,11 +33,27 @@ struct PowerCutCommand {
         )
     }
 
+    /// Begins the program again in a mount namespace of its own.
+    ///
+    /// Else a process that makes a namespace would take the mount along and keep a cut file system
+    /// alive, which could then not be mounted anew. And so the mount goes with this program.
+    private func enterNamespace() throws(TortureError) {
+        let mark = "ENGINE_TORTURE_NAMESPACE"
+        guard unsafe getenv(mark) == nil else { return }
+        setenv(mark, "1", 1)
+        let executable = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().path
+        let words = ["unshare", "--mount", "--", executable] + CommandLine.arguments.dropFirst()
+        var arguments: [UnsafeMutablePointer<CChar>?] = unsafe words.map { unsafe strdup($0) }
+        unsafe arguments.append(nil)
+        unsafe execvp("unshare", arguments)
+        throw TortureError("unshare: \(String(cString: unsafe strerror(errno)))", exitCode: 69)
+    }
+
     func run() throws -> Int32 {
         guard getuid() == 0, access("/dev/loop-control", R_OK | W_OK) == 0 else {
             throw TortureError("power-cut needs root and loop devices", exitCode: 69)
         }
-        disk.unmount()
+        try enterNamespace()
         unlink(cycles.journal)
         try disk.make()
         var isKept = false

@@ -31,7 +31,7 @@ final class Store: Sendable {
         if !trees.contains(2) {
             try engine.createTree(2, rule: .overwrite, compression: .zlib(level: 1))
         }
-        for tree in engine.trees { engine.setPurgeHorizon(tree: tree, .everything(now: .max)) }
+        for tree in engine.trees { try engine.setPurgeHorizon(.everything(now: .max), tree: tree) }
     }
 
     /// Writes changes as one batch; waits for a flush while memory is full, half a minute at most.
@@ -84,8 +84,8 @@ final class Store: Sendable {
         _ body: (_ tree: UInt32, _ prefix: UInt64, _ key: [UInt8], _ value: [UInt8]) -> Void
     ) throws {
         for tree in engine.trees {
-            try engine.visit(tree: tree, from: nil) { entry in
-                body(tree, entry.prefix, entry.key.array(), entry.value.array())
+            try engine.visit(tree: tree, from: nil) { prefix, key, value, _ in
+                body(tree, prefix, key.array(), value.array())
                 return true
             }
         }

@@ -10,7 +10,7 @@ struct WriteCommand {
     enum Durability: String {
         /// Once it is on the disk.
         case group
-        /// Once it has left the process; a thread syncs ten times a second.
+        /// Once it has left the process; a thread syncs every ten milliseconds.
         case periodic
     }
 
@@ -153,7 +153,7 @@ private final class WriteRun: Sendable {
     func syncPeriodically() throws {
         var number: UInt64 = 0
         while !isDone {
-            usleep(100_000)
+            usleep(10_000)
             number += 1
             try journal.append([JournalEntry(kind: .syncBegins, counter: number)])
             try store.sync()

@@ -79,6 +79,9 @@ extension Log {
         }
     }
 
+    /// The most bytes of memory that are kept from one write to the next, twice.
+    private static let maximumRoom = 4 << 20
+
     private func flush(_ writer: inout Writer, syncing: Bool) throws(StorageError) -> LogPosition {
         var room: [UInt8] = []
         swap(&room, &writer.room)
@@ -90,15 +93,16 @@ extension Log {
         do throws(StorageError) {
             for chunk in chunks { try write(chunk, &writer) }
         } catch {
-            guard case .diskFull(let reason) = error, refusal == nil || refusal == .closed else {
+            let isPoisoned = buffer.withLock { $0.poison != nil }
+            guard case .diskFull(let reason) = error, !isPoisoned else {
                 poison("the log could not be written: \(error)")
                 throw error
             }
             try takeBack(&writer, reason, syncing: syncing)
             throw error
         }
-        // The larger of the two arrays is the room of the next write.
-        if let last = chunks.last?.bytes, last.capacity > room.capacity { room = last }
+        // The memory of what was just written serves what is appended during the next write.
+        if let last = chunks.last?.bytes, last.capacity <= Self.maximumRoom { room = last }
         writer.room = room
         if syncing { try sync(&writer) }
         return buffer.withLock { syncing ? $0.durable : $0.written }
@@ -123,11 +127,9 @@ extension Log {
             let file = writer.file
             try orPoison { () throws(FileSystemError) in try file.sync() }
             writer.isUnsynced = false
+            buffer.withLock { $0.statistics.syncs += 1 }
         }
-        buffer.withLock { buffer in
-            buffer.synced()
-            buffer.statistics.syncs += 1
-        }
+        buffer.withLock { $0.synced() }
     }
 
     /// Ends a segment, with all its bytes on the disk, and begins the next.

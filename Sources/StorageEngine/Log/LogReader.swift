@@ -67,19 +67,25 @@ package struct LogReader {
     /// Reads the segments from `first` on.
     ///
     /// - Parameters:
-    ///   - first: what the manifest says that the log begins with.
+    ///   - first: what the manifest says that the log begins with, whose header is on the disk
+    ///     since; nil if there is no manifest, for the lowest there is.
     ///   - numbers: of the segments there are, ascending.
     ///   - mark: a position known from elsewhere to have been synced.
     /// - Returns: the log; damage below the mark is among it.
     /// - Throws: `unsupportedFormat`, `io`.
     package func read(
-        from first: UInt64,
+        from first: UInt64?,
         numbers: [UInt64],
         mark: LogPosition = LogPosition(segment: 0, offset: 0)
     ) throws(StorageError) -> Contents {
         var scans: [LogScan] = []
         var contents = Contents()
         contents.mark = mark
+        if let first {
+            let start = UInt64(LogFormat.segmentHeaderSize)
+            contents.mark = max(mark, LogPosition(segment: first, offset: start))
+        }
+        let first = first ?? numbers.first ?? 1
         for number in numbers where number >= first && number < .max {
             let path = FileNames.segment(number, in: directory)
             let scan = LogScan(

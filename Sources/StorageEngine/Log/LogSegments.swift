@@ -83,6 +83,9 @@ struct LogSegments: Sendable {
     }
 
     /// The spares that an earlier run left, without such as are too short or too many, which go.
+    ///
+    /// None has the header of a segment on return: a crash may have taken back the name that made a
+    /// spare a segment, and a segment of that number may be begun over it once more.
     func spares() throws(StorageError) -> (kept: [UInt64], next: UInt64) {
         try onDisk { () throws(FileSystemError) in
             let names = try files.list(FileNames.logDirectory(directory))
@@ -91,6 +94,7 @@ struct LogSegments: Sendable {
             for number in found {
                 let path = FileNames.spare(number, in: directory)
                 if kept.count < options.spareSegments, try files.size(of: path) >= spareSize {
+                    try wipeHeader(path)
                     kept.append(number)
                 } else {
                     try files.remove(path)
@@ -99,6 +103,16 @@ struct LogSegments: Sendable {
             let highest = found.last ?? 0
             return (kept, highest &+ 1)
         }
+    }
+
+    private func wipeHeader(_ path: String) throws(FileSystemError) {
+        let size = LogFormat.segmentHeaderSize
+        let zeros = [UInt8](repeating: 0, count: size)
+        guard try files.openForReading(path).read(at: 0, count: size) != zeros else { return }
+        let file = try files.openForOverwriting(path)
+        try file.append(zeros.span.bytes)
+        try file.sync()
+        try file.close()
     }
 
     /// Makes a spare of zeros, on the disk on return.

@@ -48,6 +48,8 @@ struct LogWalk {
         var segment = LogReader.Segment(number: scan.number, bytes: scan.bytes)
         var cursor = LogFormat.segmentHeaderSize
         segment.validEnd = cursor
+        // Lower ones are of an earlier life of the file.
+        sequence = max(sequence, scan.header?.sequence ?? 0)
         for entry in scan.entries {
             if let limit, UInt64(entry.offset) >= limit { break }
             // Numbers only grow: a lower one is of a batch that was taken back.

@@ -1,16 +1,18 @@
 internal import ByteCoding
 
 /// The payload of a data block that was read, checked and decompressed; never changes.
-package final class Block: Sendable {
+///
+/// Unchecked because of the address in `entries`, which points into memory that the block owns and
+/// nobody writes to.
+package final class Block: @unchecked Sendable {
     private let memory: Memory
-    private let offset: Int
-    private let count: Int
+    /// The payload's shape, or nil if it cannot be a data block's; valid while the block is alive.
+    let entries: DataBlock?
 
     /// Takes over memory that nobody writes to any more.
     init(_ memory: Memory, offset: Int, count: Int) {
         self.memory = memory
-        self.offset = offset
-        self.count = count
+        entries = unsafe DataBlock(base: UnsafeRawPointer(memory.base + offset), count: count)
     }
 
     /// A block of these bytes.
@@ -25,11 +27,4 @@ package final class Block: Sendable {
 
     /// Bytes that it takes.
     package var sizeInBytes: Int { memory.capacity }
-
-    /// The payload's first byte; valid while the block is alive.
-    var base: UnsafeRawPointer { unsafe UnsafeRawPointer(memory.base + offset) }
-
-    /// The payload's shape, or nil if it cannot be a data block's; valid while the block is alive.
-    @inline(__always)
-    var entries: DataBlock? { unsafe DataBlock(base: base, count: count) }
 }

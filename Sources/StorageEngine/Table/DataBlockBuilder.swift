@@ -3,31 +3,30 @@ internal import ByteCoding
 /// Puts the payload of a data block together.
 struct DataBlockBuilder {
     private var payload: ByteWriter
-    private var restarts: [UInt32] = []
+    private var values: ByteWriter
+    private var restarts: [(offset: UInt32, valueOffset: UInt32)] = []
     private(set) var entryCount = 0
 
     /// A builder with room for blocks of `capacity` bytes.
     init(capacity: Int) {
         payload = ByteWriter(capacity: capacity)
+        values = ByteWriter(capacity: capacity)
     }
 
-    /// Bytes of the entries so far.
-    var sizeInBytes: Int { payload.count }
+    /// Bytes of the entries and values so far.
+    var sizeInBytes: Int { payload.count + values.count }
 
-    /// Adds an entry.
-    ///
-    /// - Parameter common: bytes that the key has in common with the one before; not used where
-    ///   the entry is a restart.
+    /// Adds an entry whose key has its first `common` bytes in common with the one before.
     mutating func add(key: RawSpan, common: Int, value: RawSpan, stamp: UInt64) {
         let isRestart = entryCount % DataBlock.restartInterval == 0
         let shared = isRestart ? 0 : common
-        if isRestart { restarts.append(UInt32(payload.count)) }
+        if isRestart { restarts.append((UInt32(payload.count), UInt32(values.count))) }
         varint(shared)
         varint(key.byteCount - shared)
         varint(value.byteCount)
         payload.uint64(stamp)
         payload.raw(ByteRange(offset: shared, count: key.byteCount - shared), of: key)
-        payload.raw(ByteRange(offset: 0, count: value.byteCount), of: value)
+        values.raw(ByteRange(offset: 0, count: value.byteCount), of: value)
         entryCount += 1
     }
 
@@ -42,7 +41,13 @@ struct DataBlockBuilder {
 
     /// Ends the payload; no entry may follow.
     mutating func finish() {
-        for restart in restarts { payload.uint32(restart) }
+        let valuesOffset = UInt32(payload.count)
+        payload.raw(values.bytes)
+        for restart in restarts {
+            payload.uint32(restart.offset)
+            payload.uint32(valuesOffset + restart.valueOffset)
+        }
+        payload.uint32(valuesOffset)
         payload.uint32(UInt32(restarts.count))
     }
 
@@ -56,6 +61,7 @@ struct DataBlockBuilder {
     /// Begins the next block in the room of an empty array.
     mutating func restart(with room: consuming [UInt8]) {
         payload.bytes = room
+        values.bytes.removeAll(keepingCapacity: true)
         restarts.removeAll(keepingCapacity: true)
         entryCount = 0
     }

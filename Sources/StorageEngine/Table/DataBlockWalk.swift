@@ -7,6 +7,8 @@ struct DataBlockWalk {
     private var base: UnsafeRawPointer
     private var entriesEnd = 0
     private var next = 0
+    private var nextValue = 0
+    private var valuesEnd = 0
     private var keyMemory: Memory
     private(set) var keyBase: UnsafeMutableRawPointer
     private(set) var keyCount = 0
@@ -32,11 +34,13 @@ struct DataBlockWalk {
     }
 
     /// Goes before the entry at a restart of a block.
-    mutating func enter(_ block: DataBlock, at offset: Int = 0) {
+    mutating func enter(_ block: DataBlock, at restart: DataBlock.Restart) {
         self.block = block
         base = unsafe block.base
         entriesEnd = block.entriesEnd
-        next = offset
+        valuesEnd = block.valuesEnd
+        next = restart.offset
+        nextValue = restart.valueOffset
         keyCount = 0
     }
 
@@ -63,9 +67,10 @@ struct DataBlockWalk {
     @inline(__always)
     mutating func step() -> Step {
         guard next < entriesEnd else { return next == entriesEnd ? .end : .malformed }
-        guard let entry = block?.entry(at: next), entry.shared <= keyCount else {
-            return .malformed
-        }
+        guard
+            let entry = block?.entry(at: next), entry.shared <= keyCount,
+            entry.valueCount <= valuesEnd - nextValue
+        else { return .malformed }
         let count = entry.shared + entry.unshared
         if count > keyMemory.capacity { growKey(to: count, keeping: entry.shared) }
         // Fits: `count` is at most the capacity, and the entry's bytes lie inside the block.
@@ -75,10 +80,11 @@ struct DataBlockWalk {
         )
         keyCount = count
         if entry.shared < 16 { loadLeadingWords() }
-        valueBase = unsafe base + entry.valueOffset
+        valueBase = unsafe base + nextValue
         valueCount = entry.valueCount
         stamp = entry.stamp
         next = entry.end
+        nextValue += entry.valueCount
         return .entry
     }
 

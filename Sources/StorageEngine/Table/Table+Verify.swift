@@ -156,7 +156,7 @@ private struct TableVerification {
 
     private mutating func areInOrder(_ entries: DataBlock) -> Bool {
         var last: [UInt8]?
-        walk.enter(entries)
+        walk.enter(entries, at: entries.start)
         defer { walk.leave() }
         while true {
             switch walk.step() {

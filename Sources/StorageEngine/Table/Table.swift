@@ -105,12 +105,9 @@ package final class Table: Sendable {
         guard let entries = block.entries else { throw malformed(number) }
         let finding = unsafe key.withUnsafeBytes { unsafe entries.find($0) }
         switch finding {
-        case .entry(let entry):
-            let value = unsafe UnsafeRawBufferPointer(
-                start: entries.base + entry.valueOffset,
-                count: entry.valueCount
-            )
-            return unsafe body(value.bytes, entry.stamp)
+        case .entry(let offset, let count, let stamp):
+            let value = unsafe UnsafeRawBufferPointer(start: entries.base + offset, count: count)
+            return unsafe body(value.bytes, stamp)
         case .absent: return nil
         case .malformed: throw malformed(number)
         }

@@ -24,9 +24,9 @@ package struct TableCursor {
 
     /// Goes to the first entry that is not before `key`.
     ///
-    /// - Parameters:
-    ///   - upper: ordered key before which the walk ends; nil for the end of the table.
-    ///   - readAhead: bytes that are read at once from the second block on.
+    /// The walk ends before the ordered key `upper`, or with the table; from the second block on
+    /// `readAhead` bytes are read at once.
+    ///
     /// - Throws: `corruption` if the block that would hold that entry is damaged or lost, `io`.
     package init(
         _ table: Table,
@@ -40,8 +40,9 @@ package struct TableCursor {
 
     /// Goes to the first entry not before `key` that can be read.
     ///
-    /// - Parameter onDamage: is given the error of each block that was skipped for it, and the
-    ///   ordered keys that are unknown therefore: from the lower on, and before the upper.
+    /// `onDamage` is given the error of each block that was skipped for it, and the ordered keys
+    /// that are unknown therefore: from the lower on, and before the upper.
+    ///
     /// - Throws: `io`.
     package init(
         _ table: Table,
@@ -158,7 +159,7 @@ package struct TableCursor {
         nextBlock = number + 1
         isInLastBlock = nextBlock == endBlock
         guard !hasReadBlock else {
-            walk.enter(entries)
+            walk.enter(entries, at: entries.start)
             return
         }
         hasReadBlock = true

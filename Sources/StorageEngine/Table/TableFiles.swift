@@ -51,20 +51,10 @@ package final class TableFiles: Sendable {
     ) throws(StorageError) -> Int {
         let file = try file(number, tree)
         do throws(FileSystemError) {
-            return unsafe try Self.read(file, at: offset, into: buffer)
+            return unsafe try file.read(at: offset, into: buffer)
         } catch {
             throw StorageError(error)
         }
-    }
-
-    private static func read(
-        _ file: any RandomAccessFile,
-        at offset: Int,
-        into buffer: UnsafeMutableRawBufferPointer
-    ) throws(FileSystemError) -> Int {
-        let bytes = try file.read(at: offset, count: buffer.count)
-        unsafe buffer.copyBytes(from: bytes)
-        return bytes.count
     }
 
     private func file(

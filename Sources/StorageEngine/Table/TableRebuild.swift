@@ -92,7 +92,7 @@ struct TableRebuild {
 
         private mutating func take(_ entries: DataBlock, _ place: BlockPlace) -> Bool {
             let hashCount = hashes.count
-            walk.enter(entries)
+            walk.enter(entries, at: entries.start)
             defer { walk.leave() }
             var first: [UInt8]?
             while true {

@@ -51,9 +51,8 @@ struct TableSource: Sendable {
         )
     }
 
-    /// Checks the block in `available` bytes of memory, which lies at `offset` of the file.
-    ///
-    /// - Parameter length: bytes that the block has to have; nil if it may have any.
+    /// Checks the block in `available` bytes of memory, which lies at `offset` of the file and has
+    /// to have `length` bytes; nil if it may have any.
     func check(
         _ address: UnsafeRawPointer,
         available: Int,

@@ -20,7 +20,7 @@ struct TableWindow {
         var checksum: UInt32 = 0
     }
 
-    /// - Parameter sums: whether the checksum of all bytes is wanted.
+    /// A window on the file's first bytes; `sums` says whether the checksum of all is wanted.
     init(_ source: TableSource, sums: Bool = false) {
         self.source = source
         self.sums = sums
@@ -55,7 +55,7 @@ struct TableWindow {
 
     /// Makes bytes from `offset` on available: `count` of them, or those to the file's end.
     ///
-    /// - Parameter ahead: bytes to read at once if the piece at hand does not hold them.
+    /// If the piece at hand does not hold them, `ahead` bytes are read at once.
     mutating func load(
         at offset: Int,
         count wanted: Int,
@@ -81,8 +81,7 @@ struct TableWindow {
 
     /// The block at an offset, or what is wrong with it.
     ///
-    /// - Parameter length: bytes that the block has to have; nil takes what its header says, if
-    ///   the block ends before `end`.
+    /// It has to have `length` bytes; nil takes what its header says, if that is not behind `end`.
     mutating func block(
         at offset: Int,
         length: Int?,

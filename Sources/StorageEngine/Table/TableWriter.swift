@@ -27,8 +27,9 @@ package struct TableWriter {
 
     /// Makes the file of a table that nothing else writes.
     ///
-    /// - Parameter compression: of the data blocks; a block that does not shrink by an eighth is
-    ///   stored as it is.
+    /// `compression` is that of the data blocks; one that does not shrink by an eighth is stored as
+    /// it is.
+    ///
     /// - Throws: `io`, `diskFull`.
     package init(
         files: any FileSystem,
