@@ -99,6 +99,8 @@ package final class ReplicaStore: Sendable {
             var keyspace: KeyspaceNumber
             var token: UInt64
             var key: [UInt8]
+            /// Where the record lies in the payload of its turn.
+            var record: ByteRange
         }
 
         var batch = WriteBatch()
@@ -190,7 +192,8 @@ package final class ReplicaStore: Sendable {
                         purpose: purpose,
                         keyspace: job.keyspace,
                         token: job.token,
-                        key: Array(payload[key.offset..<key.end])
+                        key: Array(payload[key.offset..<key.end]),
+                        record: record
                     )
                 )
             case .read(let key, let contents):
@@ -226,18 +229,61 @@ package final class ReplicaStore: Sendable {
             staged.position = try engine.append(staged.batch)
             return staged
         } catch {
-            let status: WriteStatus =
-                switch error {
-                case .overloaded: .overloaded
-                case .diskFull, .diskReserve: .noRoom
-                case .unknownTree: .unknownKeyspace
-                default: .failed
-                }
-            for item in staged.items {
-                results.append(
-                    .written(item.origin, status, version: item.version, shadow: .zero)
-                )
+            if case .diskReserve = error {
+                return stageTombstones(of: staged, payload, results: &results)
             }
+            refuse(staged.items, error, results: &results)
+            return nil
+        }
+    }
+
+    private func refuse(
+        _ items: [StagedWrites.Item],
+        _ error: StorageError,
+        results: inout [StorageResult]
+    ) {
+        let status: WriteStatus =
+            switch error {
+            case .overloaded: .overloaded
+            case .diskFull, .diskReserve: .noRoom
+            case .unknownTree: .unknownKeyspace
+            default: .failed
+            }
+        for item in items {
+            results.append(.written(item.origin, status, version: item.version, shadow: .zero))
+        }
+    }
+
+    /// Refuses the values of a turn and lets its deletions have the disk's reserve.
+    private func stageTombstones(
+        of refused: StagedWrites,
+        _ payload: [UInt8],
+        results: inout [StorageResult]
+    ) -> StagedWrites? {
+        var staged = StagedWrites()
+        var values: [StagedWrites.Item] = []
+        for item in refused.items {
+            let record = try? StoredRecord(decoding: item.record, of: payload.span.bytes)
+            guard record?.isTombstone == true else {
+                values.append(item)
+                continue
+            }
+            staged.batch.put(
+                tree: item.keyspace.rawValue,
+                prefix: item.token,
+                key: item.key,
+                value: Array(payload[item.record.offset..<item.record.end]),
+                stamp: item.version.timestamp.rawValue
+            )
+            staged.items.append(item)
+        }
+        refuse(values, .diskReserve(limit: 0), results: &results)
+        guard !staged.items.isEmpty else { return nil }
+        do {
+            staged.position = try engine.append(staged.batch, usingReserve: true)
+            return staged
+        } catch {
+            refuse(staged.items, error, results: &results)
             return nil
         }
     }

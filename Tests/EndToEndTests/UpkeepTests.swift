@@ -76,6 +76,65 @@ import Testing
         }
     }
 
+    @Test func `damage is found by verify, and what is whole survives the scrub`() async throws {
+        try await TestCluster.run(nodes: 1) { cluster in
+            let records = (0..<400).map { "{\"key\":\"k\($0)\",\"value\":\"value of \($0)\"}" }
+            let imported = try await cluster.starling(
+                "import",
+                "demo",
+                "-",
+                input: records.joined(separator: "\n") + "\n"
+            )
+            #expect(imported.exit == 0, "\(imported)")
+            #expect(try await cluster.starling("flush").exit == 0)
+            let verified = try await cluster.starling("verify", "-o", "plain")
+            #expect(verified.exit == 0 && verified.output.hasSuffix("\t0\n"), "\(verified)")
+            let compacted = try await cluster.starling("compact", "-o", "json")
+            #expect(compacted.exit == 0, "\(compacted)")
+            #expect(Self.results(compacted).first?["tables_after"] as? Int == 1, "\(compacted)")
+
+            let table = try #require(Self.table(in: cluster))
+            let file = try FileHandle(forUpdating: table)
+            try file.seek(toOffset: 300)
+            try file.write(contentsOf: Data([0xFF, 0, 0xFF, 0]))
+            try file.close()
+
+            let damaged = try await cluster.starling("verify", "-o", "json")
+            #expect(damaged.exit == 1, "\(damaged)")
+            let damage = try #require(
+                (Self.results(damaged).first?["damage"] as? [[String: Any]])?.first,
+                "\(damaged)"
+            )
+            #expect(Self.text(damage, "file").hasSuffix(table.lastPathComponent), "\(damaged)")
+            #expect(damage["tokens"] is [String: Any], "\(damaged)")
+
+            let scrubbed = try await cluster.starling("scrub", "-o", "json")
+            #expect(scrubbed.exit == 0, "\(scrubbed)")
+            let result = try #require(Self.results(scrubbed).first)
+            #expect((result["salvaged_tables"] as? [Int])?.count == 1, "\(scrubbed)")
+            #expect((result["lost"] as? [[String: Any]])?.isEmpty == false, "\(scrubbed)")
+            let healed = try await cluster.starling("verify")
+            #expect(healed.exit == 0, "\(healed)")
+
+            var (found, unknown) = (0, 0)
+            for key in stride(from: 0, to: 400, by: 8) {
+                let get = try await cluster.starling("get", "demo/k\(key)", "--timeout", "500ms")
+                // What may be lost is never told as not found.
+                #expect(get.exit != 2, "\(get)")
+                if get.exit == 0 { found += 1 } else { unknown += 1 }
+            }
+            #expect(found > 0 && found + unknown == 50, "\(found) found")
+        }
+    }
+
+    /// The only table of the node of a cluster.
+    private static func table(in cluster: TestCluster) -> URL? {
+        let folder = cluster.folder.appending(path: "cluster/nodes/dc1-n1/data")
+        let names = FileManager.default.enumerator(atPath: folder.path)
+        let tables = names?.compactMap { $0 as? String }.filter { $0.hasSuffix(".sst") } ?? []
+        return tables.count == 1 ? folder.appending(path: tables[0]) : nil
+    }
+
     @Test func `is for admins, and for what is there`() async throws {
         try await TestCluster.run(nodes: 1) { cluster in
             let unknown = try await cluster.starling("flush", "--keyspace", "dem")
