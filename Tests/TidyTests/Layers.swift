@@ -2,7 +2,7 @@
 enum Layers {
     /// A module may import only modules before it.
     static let order = [
-        "CCRC32C", "COpenSSL", "ByteCoding", "ClusterPrimitives", "FileSystems",
+        "CCRC32C", "COpenSSL", "CZlib", "ByteCoding", "ClusterPrimitives", "FileSystems",
         "Partitioning", "Membership", "Causality", "StorageEngine",
         "Replication", "ClientProtocol", "PeerProtocol",
         "NodeCore", "ObjectStorage",

@@ -6,31 +6,31 @@
 /// asks for: the floor up to `Settings.ordinaryBacklog`, from there growing with its square, no
 /// limit from `Settings.maximumBacklog` on. So compaction never stands still, and a backlog that
 /// grows ends by winning against the foreground, before memory is full and writes are refused.
-package struct CompactionThrottle: Sendable {
+public struct CompactionThrottle: Sendable {
     /// The bounds within which the rate moves.
-    package struct Settings: Sendable {
+    public struct Settings: Sendable {
         /// Bytes a second that are always allowed; 8 MiB.
         ///
         /// Less may let the backlog grow under a steady load until it outweighs the foreground.
-        package var floor = 8 << 20
+        public var floor = 8 << 20
         /// Bytes a second from which on there is no limit; 1 GiB.
-        package var ceiling = 1 << 30
+        public var ceiling = 1 << 30
         /// Bytes waiting for compaction up to which the floor is enough; 1 GiB.
-        package var ordinaryBacklog = 1 << 30
+        public var ordinaryBacklog = 1 << 30
         /// Bytes waiting from which on the foreground has no say; 8 GiB.
-        package var maximumBacklog = 8 << 30
+        public var maximumBacklog = 8 << 30
         /// How many times its quiet latency the foreground may have, at least 1; 2.
-        package var patience = 2.0
+        public var patience = 2.0
 
         /// The defaults.
-        package init() {}
+        public init() {}
     }
 
     private let settings: Settings
     private var rate: Double
 
     /// Begins without a limit.
-    package init(settings: Settings = Settings()) {
+    public init(settings: Settings = Settings()) {
         self.settings = settings
         rate = Double(settings.ceiling)
     }
@@ -45,7 +45,7 @@ package struct CompactionThrottle: Sendable {
     ///   - quietLatency: what it is without compaction; nil if that is not known.
     ///   - writeBudget: bytes a second that the disk has left; nil if that is not known.
     /// - Returns: bytes a second; nil if there is no limit.
-    package mutating func allowedRate(
+    public mutating func allowedRate(
         backlog: Int,
         latency: Duration?,
         quietLatency: Duration?,
