@@ -340,9 +340,14 @@ struct Recovery {
     ) throws(StorageError) -> (nextTable: UInt64, unknown: [String]) {
         var highest = state.nextTable - 1
         var unknown: [String] = []
-        for name in try list(directory)
-        where !FileNames.isOwn(name) && state.trees[UInt32(name) ?? .max] == nil {
-            unknown.append("\(directory)/\(name)")
+        for name in try list(directory) where !FileNames.isOwn(name) {
+            let path = "\(directory)/\(name)"
+            guard let tree = UInt32(name) else {
+                unknown.append(path)
+                continue
+            }
+            // The directory of a tree that was dropped stays; it should be empty.
+            if state.trees[tree] == nil { unknown += try list(path).map { "\(path)/\($0)" } }
         }
         for name in try list(FileNames.logDirectory(directory)) where !FileNames.isOwnLog(name) {
             unknown.append("\(FileNames.logDirectory(directory))/\(name)")
