@@ -240,6 +240,11 @@ extension ClusterSimulation {
                 log("\(node.name) gives \(peer) up\(isRefused ? " (refused)" : "")")
             case .topologyAdopted(let epoch):
                 log("\(node.name) adopts epoch \(epoch)")
+            case .upkeepBegan(let job):
+                log("\(node.name) begins \(job)")
+            case .upkeepEnded(let job, _, let damaged):
+                log("\(node.name) ends \(job)")
+                if !damaged.isEmpty { violate("\(node.name) found damage on a healthy disk") }
             case .clockAhead, .lateAnswer, .peersBlocked:
                 break
             }
@@ -279,6 +284,7 @@ extension ClusterSimulation {
         process.controlEffects.notices.removeAll()
         publish(node, process)
         persistNext(node, process)
+        beginUpkeep(node, process)
     }
 
     /// Hands the control plane's snapshots to the lanes.

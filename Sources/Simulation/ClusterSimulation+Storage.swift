@@ -144,6 +144,22 @@ extension ClusterSimulation {
         }
     }
 
+    /// Does the upkeep that the control plane asked for, all at once after the time of a disk.
+    func beginUpkeep(_ node: SimulatedNode, _ process: NodeProcess) {
+        guard let job = process.controlEffects.upkeep else { return }
+        process.controlEffects.upkeep = nil
+        let life = node.life
+        agenda.after(diskTime(scenario.diskTime, of: node) * 4) { [unowned self] in
+            guard node.life == life else { return }
+            trace.add(.maintained, at: agenda.now, place: node.index, number: 1)
+            let results = process.store.run(job)
+            let now = instant(of: node)
+            controlTurn(node) {
+                $0.control.upkeepFinished(results, at: now, into: &$0.controlEffects)
+            }
+        }
+    }
+
     /// Makes the next thing durable that the control plane asked for.
     func persistNext(_ node: SimulatedNode, _ process: NodeProcess) {
         guard !process.isPersisting, !process.persists.isEmpty else { return }

@@ -111,6 +111,9 @@ extension ClusterSimulation {
             }
         }
         verifySchema()
+        for kind in [StoreUpkeep.compact, .scrub, .verify] {
+            for node in nodes { verifyUpkeep(kind, of: node) }
+        }
         guard let placement = nodes[0].process?.control.view.placement(of: keyspace) else {
             violate("the keyspace is gone")
             return
@@ -125,6 +128,30 @@ extension ClusterSimulation {
             verifyDurability(of: key, keyspace, owners)
             verifyReads(of: key, keyspace)
             verifyAgreement(on: key, keyspace, owners)
+        }
+    }
+
+    /// Upkeep that is asked for is done, and finds a healthy disk; what follows reads what it left.
+    private func verifyUpkeep(_ kind: StoreUpkeep, of node: SimulatedNode) {
+        let answer = ask(node, .upkeep) {
+            UpkeepRequest(kind: kind, keyspace: nil).encode(into: &$0)
+        }
+        guard let answer, answer.kind == .upkeepReport,
+            let response = try? UpkeepResponse(
+                decoding: ByteRange(offset: 0, count: answer.body.count),
+                of: answer.body.span.bytes
+            )
+        else {
+            violate("\(node.name) does not \(kind) its store\(reason(answer))")
+            return
+        }
+        for result in response.results {
+            guard case .done(let report) = result.outcome else {
+                violate("\(node.name) cannot \(kind) \(result.keyspace): \(result.outcome)")
+                continue
+            }
+            let leftovers = report.damage.count + report.lost.count + report.skippedTables.count
+            if leftovers > 0 { violate("\(kind) finds damage at \(node.name): \(report)") }
         }
     }
 

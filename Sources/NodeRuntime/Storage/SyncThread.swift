@@ -1,6 +1,7 @@
 import Logging
 import NIOPosix
 import ObjectStorage
+import StorageEngine
 import Synchronization
 
 /// The one thread that writes and syncs the log, for all lanes at once.
@@ -122,17 +123,26 @@ final class SyncThread: Sendable {
         }
     }
 
-    /// A failed sync poisons the store, so that each later one fails too; it is logged once.
+    /// Writes or syncs what waits.
+    ///
+    /// A failed sync poisons the store, so that each later one fails too; it is logged once. A full
+    /// disk does not, and is logged once each time it fills.
     private func commit(syncing: Bool) -> Bool {
-        do {
+        do throws(StorageError) {
             if syncing { try store.sync() } else { try store.write() }
+            state.withLock { $0.hasFailed = false }
             return true
         } catch {
             let isFirst = state.withLock { state in
                 defer { state.hasFailed = true }
                 return !state.hasFailed
             }
-            if isFirst {
+            if isFirst, case .diskFull = error {
+                logger.error(
+                    "disk full: no write is acknowledged until there is room",
+                    metadata: ["reason": "\(error)"]
+                )
+            } else if isFirst {
                 logger.error(
                     "log sync failed: no write is acknowledged any more; check the disk and restart",
                     metadata: ["reason": "\(error)"]
