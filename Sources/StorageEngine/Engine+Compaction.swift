@@ -81,7 +81,8 @@ extension Engine {
                         fromPrefix: prefix(ofOrderedKey: part.reference.lower.span.bytes),
                         throughPrefix: prefix(ofOrderedKey: metadata.lastKey.span.bytes),
                         oldestStamp: metadata.oldestStamp
-                    )
+                    ),
+                isBusy: upkeep.damaged.contains(metadata.number)
             )
         }
         return TreePicture(parts: parts, running: upkeep.running, begun: upkeep.begun)
@@ -105,8 +106,24 @@ extension Engine {
         try relabel(choice, in: tree)
         guard !choice.inputs.isEmpty else { return }
         var compaction = Compaction(engine: self, tree: tree, choice: choice)
-        try compaction.run(pace)
+        do throws(StorageError) {
+            try compaction.run(pace)
+        } catch {
+            if case .corruption(let file, _, _, _, _) = error {
+                leaveOut(file, of: choice, in: tree)
+            }
+            throw error
+        }
         counters.compactions.add(1)
+    }
+
+    /// Keeps a damaged table out of further compactions, which go on with the others.
+    private func leaveOut(_ file: String, of choice: CompactionChoice, in tree: Tree) {
+        let inputs = choice.inputs.map(\.number)
+        let named = inputs.filter {
+            FileNames.table($0, tree: tree.number, in: directory) == file
+        }
+        tree.upkeep.withLock { $0.damaged.formUnion(named.isEmpty ? inputs : named) }
     }
 
     /// Gives the parts that need not be rewritten to the run of the outputs.
