@@ -10,7 +10,9 @@ extension Engine {
 
     /// Merges all tables of a tree into one run, range by range, and flushes it first.
     ///
-    /// - Parameter pace: as for `perform`; after `cancel` what was done stays done.
+    /// - Parameters:
+    ///   - number: the tree's.
+    ///   - pace: as for `perform`; after `cancel` what was done stays done.
     /// - Throws: `unknownTree`, `corruption`, `diskFull`, `io`, `poisoned`, `closed`.
     public func compact(
         tree number: UInt32,
@@ -109,21 +111,18 @@ extension Engine {
         do throws(StorageError) {
             try compaction.run(pace)
         } catch {
-            if case .corruption(let file, _, _, _, _) = error {
-                leaveOut(file, of: choice, in: tree)
-            }
+            if case .corruption(let file, _, _, _, _) = error { leaveAlone(file, in: tree) }
             throw error
         }
         counters.compactions.add(1)
     }
 
-    /// Keeps a damaged table out of further compactions, which go on with the others.
-    private func leaveOut(_ file: String, of choice: CompactionChoice, in tree: Tree) {
-        let inputs = choice.inputs.map(\.number)
-        let named = inputs.filter {
-            FileNames.table($0, tree: tree.number, in: directory) == file
+    /// Keeps compactions away from a table that one of them could not read.
+    private func leaveAlone(_ file: String, in tree: Tree) {
+        let tables = tree.view.parts.map(\.reference.metadata.number).filter { number in
+            FileNames.table(number, tree: tree.number, in: directory) == file
         }
-        tree.upkeep.withLock { $0.damaged.formUnion(named.isEmpty ? inputs : named) }
+        tree.upkeep.withLock { $0.damaged.formUnion(tables) }
     }
 
     /// Gives the parts that need not be rewritten to the run of the outputs.
@@ -144,9 +143,11 @@ extension Engine {
     ///
     /// - Parameters:
     ///   - parts: which; those that are gone are passed over.
+    ///   - tree: theirs; if it was dropped meanwhile the new tables are given up.
     ///   - new: tables that were written, with their references.
     ///   - lost: ranges of which records may be in none of them.
     ///   - others: what comes in the place of a part.
+    /// - Throws: `poisoned`, `diskFull`, `io`.
     func replace(
         _ parts: Set<TablePart>,
         in tree: Tree,

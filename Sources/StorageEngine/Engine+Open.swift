@@ -104,7 +104,7 @@ struct Recovery {
                 files: files
             )
         }
-        var contents = try log(&state, hasManifest: hasManifest, segments)
+        var contents = try log(state, hasManifest: hasManifest, segments)
         let tableFiles = TableFiles(directory: directory, files: files, limit: options.openFiles)
         let cache = BlockCache(capacity: options.cacheSize)
         let trees = try open(state, tableFiles, cache)
@@ -119,6 +119,7 @@ struct Recovery {
             _ = try log.write(syncing: true)
             state.logBegins = log.segments.lowerBound
         }
+        lose(contents.damage, of: trees, before: log.nextSequence, &state)
         let manifest = try Manifest(
             writing: state,
             generation: generation + 1,
@@ -155,11 +156,12 @@ struct Recovery {
         var (state, _) = try Manifest.read(directory, identity: options.identity, files: files)
         let names = try list(FileNames.logDirectory(directory))
         let segments = names.compactMap { FileNames.number($0, suffix: ".log") }.sorted()
-        let contents = try log(&state, hasManifest: true, segments)
+        let contents = try log(state, hasManifest: true, segments)
         let tableFiles = TableFiles(directory: directory, files: files, limit: options.openFiles)
         let cache = BlockCache(capacity: options.cacheSize)
         let trees = try open(state, tableFiles, cache)
         try replay(contents, into: trees, nil)
+        lose(contents.damage, of: trees, before: contents.nextSequence, &state)
         return trees
     }
 
@@ -190,7 +192,7 @@ struct Recovery {
     }
 
     private mutating func log(
-        _ state: inout Manifest.State,
+        _ state: Manifest.State,
         hasManifest: Bool,
         _ segments: [UInt64]
     ) throws(StorageError) -> LogReader.Contents {
@@ -211,19 +213,27 @@ struct Recovery {
                 )
             }
         }
-        for damage in contents.damage {
-            try report(damage.error)
-            for number in state.trees.keys.sorted() {
-                let isOverwrite = state.trees[number]?.rule == MergeRule.overwrite.name
-                let range = damage.lostRange(
-                    newestStamp: isOverwrite ? contents.nextSequence << 1 : .max
-                )
-                if state.trees[number]?.lost.contains(range) == false {
-                    state.trees[number]?.lost.append(range)
-                }
-            }
-        }
+        for damage in contents.damage { try report(damage.error) }
         return contents
+    }
+
+    /// Notes what damage of the log may have taken of each tree.
+    ///
+    /// - Parameter next: the number of the next record. Older ones that were recovered may have
+    ///   got new numbers below it, and must not pass for newer than what was lost.
+    private func lose(
+        _ damage: [LogDamage],
+        of trees: [UInt32: Tree],
+        before next: UInt64,
+        _ state: inout Manifest.State
+    ) {
+        guard !damage.isEmpty else { return }
+        for (number, tree) in trees {
+            let newest = tree.rule.isOverwrite ? next << 1 - 1 : .max
+            let lost = damage.map { $0.lostRange(newestStamp: newest) }
+            state.trees[number]?.lost += lost
+            tree.change { $0.with(lost: $0.lost + lost) }
+        }
     }
 
     private mutating func open(
@@ -340,9 +350,14 @@ struct Recovery {
     ) throws(StorageError) -> (nextTable: UInt64, unknown: [String]) {
         var highest = state.nextTable - 1
         var unknown: [String] = []
-        for name in try list(directory)
-        where !FileNames.isOwn(name) && state.trees[UInt32(name) ?? .max] == nil {
-            unknown.append("\(directory)/\(name)")
+        for name in try list(directory) where !FileNames.isOwn(name) {
+            let path = "\(directory)/\(name)"
+            guard let tree = UInt32(name) else {
+                unknown.append(path)
+                continue
+            }
+            // The directory of a tree that was dropped stays; it should be empty.
+            if state.trees[tree] == nil { unknown += try list(path).map { "\(path)/\($0)" } }
         }
         for name in try list(FileNames.logDirectory(directory)) where !FileNames.isOwnLog(name) {
             unknown.append("\(FileNames.logDirectory(directory))/\(name)")

@@ -28,7 +28,11 @@ extension Engine {
     ///
     /// The snapshot stays as it is; the new directory shares its files by hard links.
     ///
-    /// - Parameter directory: must not exist or be empty; its parent must exist.
+    /// - Parameters:
+    ///   - snapshot: the snapshot's directory.
+    ///   - directory: must not exist or be empty; its parent must exist.
+    ///   - files: the disk of both.
+    ///   - options: the identity must be that of the engine.
     /// - Throws: `corruption`, `foreignFile`, `unsupportedFormat`, `diskFull`, `io`; the new
     ///   directory has no manifest then.
     public static func restore(

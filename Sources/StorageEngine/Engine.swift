@@ -107,30 +107,42 @@ public final class Engine: Sendable {
     /// The numbers of all trees, ascending.
     public var trees: [UInt32] { allTrees.map(\.number) }
 
-    /// Writes edits to the manifest; a failure poisons, since nobody knows what the disk holds.
+    /// Writes edits to the manifest.
+    ///
+    /// A disk without room for them changes nothing; any other failure poisons, since nobody knows
+    /// then what the disk holds.
     func record(
         _ edits: [ManifestEdit],
         in keeper: inout ManifestKeeper
     ) throws(StorageError) {
+        try keeper.manifest.makeRoom(for: edits)
         do throws(StorageError) {
             try keeper.manifest.append(edits)
             for edit in edits {
                 let fits = keeper.state.apply(edit)
                 precondition(fits, "an edit does not fit the manifest: \(edit)")
             }
-            if keeper.manifest.isLong {
-                keeper.generation += 1
-                keeper.manifest = try Manifest(
-                    writing: keeper.state,
-                    generation: keeper.generation,
-                    directory: directory,
-                    identity: options.identity,
-                    files: files
-                )
-            }
+            if keeper.manifest.isLong { try writeAnew(&keeper) }
         } catch {
             log.poison("the manifest could not be written: \(error)")
             throw error
+        }
+    }
+
+    /// Begins a new generation of the manifest, if the disk has room for it.
+    private func writeAnew(_ keeper: inout ManifestKeeper) throws(StorageError) {
+        do throws(StorageError) {
+            keeper.manifest = try Manifest(
+                writing: keeper.state,
+                generation: keeper.generation + 1,
+                directory: directory,
+                identity: options.identity,
+                files: files
+            )
+            keeper.generation += 1
+        } catch {
+            // The temporary file was not whole; the manifest that there is goes on.
+            guard case .diskFull = error else { throw error }
         }
     }
 

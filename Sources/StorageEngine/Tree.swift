@@ -30,7 +30,7 @@ final class Tree: Sendable {
         var begun: [[UInt64]] = []
         /// Tables that were rewritten alone for what could be left out of them.
         var futile: Set<UInt64> = []
-        /// Tables that a compaction found damaged; none reads them again before they are salvaged.
+        /// Tables in which a compaction met damage; left alone until they are scrubbed.
         var damaged: Set<UInt64> = []
         /// `Tree.changes` when there was last nothing to compact.
         var settledAt = -1

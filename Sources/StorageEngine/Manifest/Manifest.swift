@@ -112,6 +112,8 @@ final class Manifest {
     private let generation: UInt64
     private var size: Int
     private let sizeWhenWritten: Int
+    /// Bytes of the file, zeros behind `size` included.
+    private var allocated: Int
 
     /// Writes a new manifest in place of the old.
     init(
@@ -134,6 +136,7 @@ final class Manifest {
         let bytes = writer.bytes
         size = bytes.count
         sizeWhenWritten = bytes.count
+        allocated = bytes.count
         let temporary = FileNames.temporaryManifest(directory)
         file = try onDisk { () throws(FileSystemError) in
             if try files.exists(temporary) { try files.remove(temporary) }
@@ -149,7 +152,26 @@ final class Manifest {
     /// Whether a new generation would be much shorter.
     var isLong: Bool { size > 1 << 20 && size > 4 * sizeWhenWritten }
 
+    /// Bytes by which the file is made longer at a time.
+    private static let roomSize = 16 << 10
+
+    /// Makes room on the disk for edits, so that `append` cannot find it full.
+    ///
+    /// - Throws: `diskFull`, after which nothing has changed; `io`.
+    func makeRoom(for edits: [ManifestEdit]) throws(StorageError) {
+        var writer = ByteWriter()
+        Self.append(edits, identity, generation, at: size, to: &writer)
+        Self.append([], identity, generation, at: size, to: &writer)
+        let needed = size + writer.count
+        guard needed > allocated else { return }
+        let target = (needed / Self.roomSize + 1) * Self.roomSize
+        try onDisk { () throws(FileSystemError) in try file.extend(to: target) }
+        allocated = target
+    }
+
     /// Appends edits that hold together or not at all; they are on the disk and sealed on return.
+    ///
+    /// After a failure nobody knows whether they hold.
     func append(_ edits: [ManifestEdit]) throws(StorageError) {
         for record in [edits, []] {
             var writer = ByteWriter()
