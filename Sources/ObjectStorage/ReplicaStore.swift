@@ -55,11 +55,32 @@ package final class ReplicaStore: Sendable {
             damage: .isolate
         )
         let store = ReplicaStore(engine: engine)
-        try store.adopt(topology)
-        // Recovery fills the memtables beyond their budget; nothing is taken before they are tables.
-        while let job = engine.nextMaintenance(), case .flush = job { try engine.perform(job) }
+        do throws(StorageError) {
+            try store.adopt(topology)
+            try store.flushRecovered()
+        } catch {
+            // It is the first failure that counts; closing gives the directory free.
+            try? engine.close()
+            throw error
+        }
         return store
     }
+
+    /// Makes tables of the memtables that recovery filled beyond their budget; nothing is taken
+    /// before that. Without room for them the store can still be read.
+    private func flushRecovered() throws(StorageError) {
+        do throws(StorageError) {
+            while let job = engine.nextMaintenance(), case .flush = job { try engine.perform(job) }
+        } catch {
+            guard case .diskFull = error else { throw error }
+        }
+    }
+
+    /// Damage that was found on opening; what was lost with it is unknown here, never absent.
+    package var damage: [StorageError] { engine.damage }
+
+    /// Files in the store's directory that are none of its own, left alone.
+    package var unknownFiles: [String] { engine.unknownFiles }
 
     /// Creates the trees of new keyspaces and drops those of dropped ones, durably.
     package func adopt(_ topology: Topology) throws(StorageError) {
@@ -385,6 +406,12 @@ package final class ReplicaStore: Sendable {
     ) throws(StorageError) {
         try engine.perform(job, pace: pace)
     }
+
+    /// How long to wait before the next writes are synced, so that flushes keep up; at most 10 ms.
+    package var writeDelay: Duration { engine.writeDelay }
+
+    /// Bytes of the tables that wait for a compaction, about.
+    package var compactionBacklog: Int { engine.compactionBacklog }
 
     /// Bytes of all tables and memtables.
     package var load: UInt64 {

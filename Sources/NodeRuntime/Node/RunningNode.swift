@@ -55,15 +55,19 @@ struct RunningNode: Sendable {
             )
         }
         let store = opened.objects
+        StoreFindings.log(store, logger)
+        let latency = ForegroundLatency()
         let sync = SyncThread(
             store: store,
+            latency: latency,
             durability: configuration.durability,
             lanes: configuration.lanes,
             logger: logger
         )
-        let disks = DiskThreads(store: store)
+        let disks = DiskThreads(store: store, latency: latency)
         let maintenance = MaintenanceThreads(
             store: store,
+            latency: latency,
             maximumCompactions: configuration.storage.parallelCompactions,
             logger: logger
         )

@@ -20,20 +20,31 @@ final class MaintenanceThreads: Sendable {
         var compactsFrom: ContinuousClock.Instant?
         /// Why upkeep failed last; it is tried again often, and logged when that changes.
         var lastFailure = ""
+        var budget = CompactionBudget()
     }
 
     /// How long no compaction begins after one has failed: it would read the same again.
     private static let pauseAfterFailure: Duration = .seconds(10)
+    /// After which time at most a compaction that is held back hears that it is to end.
+    private static let longestPause: Duration = .milliseconds(20)
 
     private let store: ReplicaStore
+    private let latency: ForegroundLatency
     private let maximumCompactions: Int
     private let logger: Logger
     private let pool: NIOThreadPool
     private let state = Mutex(State())
     private let compacting = DispatchGroup()
 
-    init(store: ReplicaStore, maximumCompactions: Int, logger: Logger) {
+    /// Threads for so many compactions at a time, held back where `latency` suffers.
+    init(
+        store: ReplicaStore,
+        latency: ForegroundLatency,
+        maximumCompactions: Int,
+        logger: Logger
+    ) {
         self.store = store
+        self.latency = latency
         self.maximumCompactions = maximumCompactions
         self.logger = logger
         pool = NIOThreadPool(numberOfThreads: maximumCompactions + 1)
@@ -47,6 +58,7 @@ final class MaintenanceThreads: Sendable {
             state.busyThreads += 1
             return true
         }
+        if state.withLock({ $0.compactions == 0 }) { latency.settle() }
         if starts { pool.submit { thread in self.work(isActive: thread == .active) } }
     }
 
@@ -91,12 +103,27 @@ final class MaintenanceThreads: Sendable {
         compacting.leave()
     }
 
+    /// Holds a compaction back by what it has done since it was last asked.
+    private func pace(_ progress: CompactionProgress) -> CompactionPace {
+        var now = ContinuousClock.now
+        if state.withLock({ $0.budget.isUpdateDue(at: now) }) {
+            let backlog = store.compactionBacklog
+            let foreground = latency.compare()
+            state.withLock { $0.budget.update(backlog: backlog, foreground: foreground) }
+        }
+        let goesOnAt = state.withLock { $0.budget.charge(progress.bytes, at: now) }
+        while !state.withLock({ $0.isStopping || $0.pauses > 0 }) {
+            guard now < goesOnAt else { return .goOn }
+            ThreadPause.wait(min(goesOnAt - now, Self.longestPause))
+            now = ContinuousClock.now
+        }
+        return .cancel
+    }
+
     /// - Returns: whether it succeeded.
     private func perform(_ job: MaintenanceJob) -> Bool {
         do throws(StorageError) {
-            try store.perform(job) { _ in
-                state.withLock { $0.isStopping || $0.pauses > 0 ? .cancel : .goOn }
-            }
+            try store.perform(job) { pace($0) }
             state.withLock { $0.lastFailure = "" }
             return true
         } catch {
