@@ -115,7 +115,7 @@ public final class Engine: Sendable {
     /// - Parameters:
     ///   - edits: they must fit.
     ///   - keeper: the manifest, locked by the caller.
-    ///   - tables: what was made for the edits; it is given up if the disk is full.
+    ///   - tables: what was made for the edits and nobody reads; it goes if the disk is full.
     /// - Throws: `diskFull` if nothing was written, `io`.
     func record(
         _ edits: [ManifestEdit],
@@ -126,7 +126,7 @@ public final class Engine: Sendable {
             try keeper.manifest.append(edits)
         } catch {
             if case .diskFull = error {
-                retire(tables)
+                discard(tables)
                 throw error
             }
             log.poison("the manifest could not be written: \(error)")
