@@ -83,7 +83,8 @@ extension Engine {
                         fromPrefix: prefix(ofOrderedKey: part.reference.lower.span.bytes),
                         throughPrefix: prefix(ofOrderedKey: metadata.lastKey.span.bytes),
                         oldestStamp: metadata.oldestStamp
-                    )
+                    ),
+                isBusy: upkeep.damaged.contains(metadata.number)
             )
         }
         return TreePicture(parts: parts, running: upkeep.running, begun: upkeep.begun)
@@ -107,8 +108,21 @@ extension Engine {
         try relabel(choice, in: tree)
         guard !choice.inputs.isEmpty else { return }
         var compaction = Compaction(engine: self, tree: tree, choice: choice)
-        try compaction.run(pace)
+        do throws(StorageError) {
+            try compaction.run(pace)
+        } catch {
+            if case .corruption(let file, _, _, _, _) = error { leaveAlone(file, in: tree) }
+            throw error
+        }
         counters.compactions.add(1)
+    }
+
+    /// Keeps compactions away from a table that one of them could not read.
+    private func leaveAlone(_ file: String, in tree: Tree) {
+        let tables = tree.view.parts.map(\.reference.metadata.number).filter { number in
+            FileNames.table(number, tree: tree.number, in: directory) == file
+        }
+        tree.upkeep.withLock { $0.damaged.formUnion(tables) }
     }
 
     /// Gives the parts that need not be rewritten to the run of the outputs.

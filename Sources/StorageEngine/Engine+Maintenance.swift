@@ -56,7 +56,7 @@ extension Engine {
     ///
     /// - Parameters:
     ///   - job: what `nextMaintenance` said.
-    ///   - pace: asked by compactions after about each megabyte; may wait, so as to throttle them.
+    ///   - pace: asked by compactions after about each megabyte, or fragment if that is less; may wait, so as to throttle them.
     /// - Throws: `unknownTree`, `corruption`, `diskFull`, `io`: the job may be tried again;
     ///   `poisoned`.
     public func perform(

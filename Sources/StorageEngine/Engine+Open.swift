@@ -107,7 +107,7 @@ struct Recovery {
                 files: files
             )
         }
-        var contents = try log(&state, hasManifest: hasManifest, segments)
+        var contents = try log(state, hasManifest: hasManifest, segments)
         let tableFiles = TableFiles(directory: directory, files: files, limit: options.openFiles)
         let cache = BlockCache(capacity: options.cacheSize)
         let trees = try open(state, tableFiles, cache)
@@ -131,6 +131,7 @@ struct Recovery {
             _ = try log.write(syncing: true)
             state.logBegins = log.segments.lowerBound
         }
+        lose(contents.damage, of: trees, before: log.nextSequence, &state)
         let manifest = try Manifest(
             writing: state,
             generation: generation + 1,
@@ -165,12 +166,13 @@ struct Recovery {
     /// The trees of a directory as its last engine left them, read without changing anything.
     mutating func read() throws(StorageError) -> [UInt32: Tree] {
         var (state, _) = try Manifest.read(directory, identity: options.identity, files: files)
-        let contents = try log(&state, hasManifest: true, try logSegments())
+        let contents = try log(state, hasManifest: true, try logSegments())
         let tableFiles = TableFiles(directory: directory, files: files, limit: options.openFiles)
         let cache = BlockCache(capacity: options.cacheSize)
         let trees = try open(state, tableFiles, cache)
         try checkStamps(of: trees, contents)
         try replay(contents, into: trees, nil)
+        lose(contents.damage, of: trees, before: contents.nextSequence, &state)
         return trees
     }
 
@@ -201,7 +203,7 @@ struct Recovery {
     }
 
     private mutating func log(
-        _ state: inout Manifest.State,
+        _ state: Manifest.State,
         hasManifest: Bool,
         _ segments: [UInt64]
     ) throws(StorageError) -> LogReader.Contents {
@@ -222,19 +224,27 @@ struct Recovery {
                 )
             }
         }
-        for damage in contents.damage {
-            try report(damage.error)
-            for number in state.trees.keys.sorted() {
-                let isOverwrite = state.trees[number]?.rule == MergeRule.overwrite.name
-                let range = damage.lostRange(
-                    newestStamp: isOverwrite ? contents.nextSequence << 1 : .max
-                )
-                if state.trees[number]?.lost.contains(range) == false {
-                    state.trees[number]?.lost.append(range)
-                }
-            }
-        }
+        for damage in contents.damage { try report(damage.error) }
         return contents
+    }
+
+    /// Notes what damage of the log may have taken of each tree.
+    ///
+    /// - Parameter next: the number of the next record. Older ones that were recovered may have
+    ///   got new numbers below it, and must not pass for newer than what was lost.
+    private func lose(
+        _ damage: [LogDamage],
+        of trees: [UInt32: Tree],
+        before next: UInt64,
+        _ state: inout Manifest.State
+    ) {
+        guard !damage.isEmpty else { return }
+        for (number, tree) in trees {
+            let newest = tree.rule.isOverwrite ? next << 1 - 1 : .max
+            let lost = damage.map { $0.lostRange(newestStamp: newest) }
+            state.trees[number]?.lost += lost
+            tree.change { $0.with(lost: $0.lost + lost) }
+        }
     }
 
     private mutating func open(
