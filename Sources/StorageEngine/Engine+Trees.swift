@@ -107,6 +107,16 @@ extension Engine {
         }
     }
 
+    /// Removes tables that no manifest names and nobody reads, at once, since the disk is full.
+    func discard(_ tables: [Table]) {
+        for table in tables {
+            let metadata = table.metadata
+            tableFiles.forget(metadata.number)
+            let path = FileNames.table(metadata.number, tree: metadata.tree, in: directory)
+            do throws(FileSystemError) { try files.remove(path) } catch { retire([table]) }
+        }
+    }
+
     /// Notes tables that no tree has any more; their files go once no view reads them.
     func retire(_ tables: [Table]) {
         obsolete.withLock { $0 += tables }

@@ -55,6 +55,7 @@ package struct BloomFilter: Sendable {
     /// Bytes that it takes in memory.
     package var sizeInBytes: Int { words.count * 8 }
 
+    // On disk: never renumber.
     private static func base(_ hash: UInt64, _ blocks: Int) -> Int {
         let mixed = hash &* 0x9E37_79B9_7F4A_7C15
         return Int(mixed.multipliedFullWidth(by: UInt64(blocks)).high) * 8
