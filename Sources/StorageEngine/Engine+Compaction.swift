@@ -180,7 +180,7 @@ extension Engine {
                 added: added
             )
             let losses = lost.map { ManifestEdit.addLostRange(tree: tree.number, $0) }
-            try record([edit] + losses, in: &keeper)
+            try record([edit] + losses, making: new.map(\.table), in: &keeper)
             let before = tree.view.parts
             tree.change { $0.with(parts: kept).with(lost: $0.lost + lost) }
             let stay = Set(kept.map(\.reference.metadata.number))
@@ -189,6 +189,20 @@ extension Engine {
                 !stay.contains($0.metadata.number) && gone.insert($0.metadata.number).inserted
             }
             retire(tables)
+        }
+    }
+
+    /// Writes edits to the manifest that bring tables in, which go again if the disk is full.
+    func record(
+        _ edits: [ManifestEdit],
+        making tables: [Table],
+        in keeper: inout ManifestKeeper
+    ) throws(StorageError) {
+        do throws(StorageError) {
+            try record(edits, in: &keeper)
+        } catch {
+            if case .diskFull = error { retire(tables) }
+            throw error
         }
     }
 }

@@ -48,6 +48,7 @@ extension Engine {
             let reference = TableReference(metadata, order: metadata.number)
             try record(
                 [.replaceTables(tree: tree.number, removed: [], added: [reference])],
+                making: [table],
                 in: &keeper
             )
             tree.change { view in
