@@ -366,6 +366,8 @@ package final class ReplicaStore: Sendable {
                 }
             case .treeDropped:
                 status = .unknownKeyspace
+            case .takenBack:
+                status = .failed
             }
             if status == .applied, outcome.needsCheck, item.purpose == .foreground {
                 let check = DeferredJob(

@@ -185,6 +185,7 @@ extension Log {
         let file = writer.file
         let offset = buffer.withLock { Int($0.written.offset) }
         try orPoison { () throws(FileSystemError) in try file.rewind(to: offset) }
+        hasTakenBack.store(true, ordering: .releasing)
         buffer.withLock { buffer in
             // Batches that were written before are durable with the next sync.
             if !writer.isUnsynced { buffer.synced() }
