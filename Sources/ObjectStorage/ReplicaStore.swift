@@ -66,8 +66,9 @@ package final class ReplicaStore: Sendable {
         return store
     }
 
-    /// Makes tables of the memtables that recovery filled beyond their budget; nothing is taken
-    /// before that. Without room for them the store can still be read.
+    /// Makes tables of the memtables that recovery filled beyond their budget.
+    ///
+    /// Nothing is taken before that. Without room for them the store can still be read.
     private func flushRecovered() throws(StorageError) {
         do throws(StorageError) {
             while let job = engine.nextMaintenance(), case .flush = job { try engine.perform(job) }

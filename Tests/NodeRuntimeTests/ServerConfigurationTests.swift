@@ -99,7 +99,8 @@ import Testing
 
     @Test func `what is wrong with the store's keys is told by their whole path`() throws {
         let found = findings(
-            minimal + "storage:\n  cache_sise: 1MiB\n  disk_reserve: -1\n  parallel_compactions: 0\n"
+            minimal
+                + "storage:\n  cache_sise: 1MiB\n  disk_reserve: -1\n  parallel_compactions: 0\n"
                 + "  open_files: 3\n"
         )
         #expect(

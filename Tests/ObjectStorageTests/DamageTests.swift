@@ -22,7 +22,8 @@ import Testing
     }
 
     /// Closes a store, flips a bit of its table, and opens it again.
-    private static func reopened(_ fixture: StoreFixture, flipping bit: Int) throws -> StoreFixture {
+    private static func reopened(_ fixture: StoreFixture, flipping bit: Int) throws -> StoreFixture
+    {
         try fixture.store.close()
         try fixture.disk.flipBit(bit, in: try table(of: fixture.disk))
         return try StoreFixture(fixture.disk)
@@ -56,7 +57,9 @@ import Testing
         #expect(opened.read(key)?.record == StoreFixture.record(2 << 16, "newer"))
     }
 
-    @Test func `damage found on opening is told with file and offset, and foreign files too`() throws {
+    @Test func `damage found on opening is told with file and offset, and foreign files too`()
+        throws
+    {
         let fixture = try Self.filled()
         let table = try Self.table(of: fixture.disk)
         let foreign = try fixture.disk.openForAppending("/store/1/notes.txt", .createNew)

@@ -40,7 +40,9 @@ package struct CompactionBudget {
     /// Notes bytes that were read or written.
     ///
     /// - Returns: when the compaction may go on.
-    package mutating func charge(_ bytes: Int, at now: ContinuousClock.Instant) -> ContinuousClock.Instant {
+    package mutating func charge(_ bytes: Int, at now: ContinuousClock.Instant)
+        -> ContinuousClock.Instant
+    {
         guard let rate, rate > 0 else {
             paidAt = nil
             return now
