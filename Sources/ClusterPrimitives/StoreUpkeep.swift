@@ -4,7 +4,7 @@ public enum StoreUpkeep: UInt8, Sendable, CaseIterable, CustomStringConvertible 
 
     /// What is in memory becomes tables.
     case flush = 1
-    /// All tables become as few as can be.
+    /// All tables are merged, so that no key is in two of them.
     case compact = 2
     /// Every table is read and its checksums are compared; nothing is changed.
     case verify = 3

@@ -105,8 +105,9 @@ extension Engine {
     }
 
     /// Finds out whether the disk has less room than its reserve.
-    private func watchReserve() {
+    func watchReserve() {
         guard options.diskReserve > 0 else { return }
+        reserveWatched.store(log.end.segment, ordering: .relaxed)
         // A disk that does not say how much is free is taken for one with room.
         let free: Int? = try? files.freeSpace(at: directory)
         let isBelow = (free ?? .max) < options.diskReserve

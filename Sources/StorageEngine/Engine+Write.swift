@@ -63,7 +63,11 @@ extension Engine {
         }
         try checkTrees(of: batch)
         if !usingReserve, !batch.hasOnlyDeletions, isAtReserve.load(ordering: .relaxed) {
-            throw .diskReserve(limit: options.diskReserve)
+            // Room may have come back; asking costs less than a refusal.
+            watchReserve()
+            if isAtReserve.load(ordering: .relaxed) {
+                throw .diskReserve(limit: options.diskReserve)
+            }
         }
         let size = batch.sizeInBytes
         let used = memory.add(size, ordering: .relaxed).newValue
@@ -71,7 +75,13 @@ extension Engine {
             guard used <= options.memoryBudget else {
                 throw .overloaded(used: used - size, limit: options.memoryBudget)
             }
-            return try log.append(batch)
+            let position = try log.append(batch)
+            if options.diskReserve > 0,
+                position.end.segment != reserveWatched.load(ordering: .relaxed)
+            {
+                watchReserve()
+            }
+            return position
         } catch {
             memory.subtract(size, ordering: .relaxed)
             throw error

@@ -138,10 +138,15 @@ struct Compaction: ~Copyable {
             if finished.isEmpty {
                 finished.abandon()
             } else {
-                let metadata = try finished.finish()
-                let reference = TableReference(metadata, order: choice.order)
-                added.append(Part(reference: reference, table: try engine.open(metadata)))
-                engine.counters.compactedBytes.add(Int(clamping: metadata.length))
+                do throws(StorageError) {
+                    let metadata = try finished.finish()
+                    let reference = TableReference(metadata, order: choice.order)
+                    added.append(Part(reference: reference, table: try engine.open(metadata)))
+                    engine.counters.compactedBytes.add(Int(clamping: metadata.length))
+                } catch {
+                    finished.abandon()
+                    throw error
+                }
             }
         }
         let from = lower
