@@ -67,6 +67,12 @@ private func report(
         #expect(report(37, seconds: 40).violations == [])
     }
 
+    /// A full disk took back writes that waited for the next sync, which succeeded without them.
+    @Test(arguments: [107, 120] as [UInt64])
+    func `a write that a full disk took back is not acknowledged`(seed: UInt64) {
+        #expect(report(seed, seconds: 10).violations == [], "seed \(seed)")
+    }
+
     /// A disk without room for the manifest poisoned the engine until the node was restarted.
     @Test func `a disk that was full for a while takes writes again`() {
         #expect(report(8, seconds: 5).violations == [])
