@@ -147,6 +147,14 @@ extension Engine {
         try log.mark()
     }
 
+    /// Whether a full disk has taken an appended batch back; it is to be abandoned then.
+    ///
+    /// A sync that fails with `diskFull` takes back more than was appended before it began, and
+    /// the next one succeeds without that.
+    public func wasTakenBack(_ position: AppendedPosition) -> Bool {
+        log.wasTakenBack(position)
+    }
+
     /// Gives an appended batch up whose sync failed; it may or may not be there after a restart.
     public func abandon(_ batch: borrowing WriteBatch, at position: AppendedPosition) {
         memory.subtract(batch.sizeInBytes, ordering: .relaxed)
