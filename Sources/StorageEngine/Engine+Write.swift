@@ -62,6 +62,7 @@ extension Engine {
         let used = memory.add(size, ordering: .relaxed).newValue
         do throws(StorageError) {
             guard used <= options.memoryBudget else {
+                isOverloaded.store(true, ordering: .relaxed)
                 throw .overloaded(used: used - size, limit: options.memoryBudget)
             }
             return try log.append(batch)

@@ -11,7 +11,7 @@ public enum Compression: Hashable, Sendable {
 public struct EngineOptions: Sendable {
     /// Bytes that all memtables, with the batches on their way to them, may hold; 64 MiB.
     ///
-    /// At half of it a memtable is flushed, from three quarters on writers are slowed, at all of it
+    /// At five eighths a memtable is flushed, from seven eighths on writers are slowed, at all of it
     /// `append` refuses with `overloaded`. More means larger tables and longer recovery.
     public var memoryBudget = 64 << 20
     /// Bytes after which the log goes on in a new segment; 32 MiB.
