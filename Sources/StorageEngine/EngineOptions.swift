@@ -20,6 +20,7 @@ public struct EngineOptions: Sendable {
     public var segmentSize = 32 << 20
     /// Segments that are kept, filled with zeros or old records, for the log to write over; 2.
     ///
+    /// Only while the log is synced often: at least sixteen times a segment, on the average.
     /// Overwriting is synced in about two thirds of the time that growing takes. Each costs
     /// `segmentSize` on the disk; 0 lets segments grow.
     public var spareSegments = 2
