@@ -12,15 +12,16 @@ struct BlockCacheShard: Sendable {
     }
 
     private struct Slot {
+        // What a hit needs comes first and lies together.
         var owner: UInt64 = 0
         var offset = 0
-        var hash: UInt64 = 0
         var block: Block?
-        var size = 0
-        var previous: Int32 = 0
-        var next: Int32 = 0
         var uses: UInt8 = 0
         var queue = Queue.small
+        var previous: Int32 = 0
+        var next: Int32 = 0
+        var hash: UInt64 = 0
+        var size = 0
     }
 
     /// The first three are the ends of the queues, each a ring: behind it comes the oldest.

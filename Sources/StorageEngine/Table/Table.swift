@@ -93,6 +93,7 @@ package final class Table: Sendable {
     /// Lends the value of an ordered key, if the table has it; reads at most one block.
     ///
     /// - Throws: `corruption` if the block that would hold the key is damaged or lost, `io`.
+    @discardableResult
     package func find<R>(
         _ key: RawSpan,
         _ body: (_ value: RawSpan, _ stamp: UInt64) -> R
