@@ -137,8 +137,8 @@ struct Run: Sendable {
         var high = parts.count
         while low < high {
             let middle = (low + high) / 2
-            let part = parts[middle]
-            if compareBytes(part.reference.lower, key) <= 0 { low = middle + 1 } else { high = middle }
+            let order = compareBytes(parts[middle].reference.lower, key)
+            if order <= 0 { low = middle + 1 } else { high = middle }
         }
         return low
     }
