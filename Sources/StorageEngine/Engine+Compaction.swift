@@ -181,7 +181,7 @@ extension Engine {
                 added: added
             )
             let losses = lost.map { ManifestEdit.addLostRange(tree: tree.number, $0) }
-            try record([edit] + losses, in: &keeper)
+            try record([edit] + losses, in: &keeper, making: new.map(\.table))
             let before = tree.view.parts
             tree.change { $0.with(parts: kept).with(lost: $0.lost + lost) }
             let stay = Set(kept.map(\.reference.metadata.number))

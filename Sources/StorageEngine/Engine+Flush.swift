@@ -38,8 +38,8 @@ extension Engine {
         // Else the current segment would keep the records until it is full, and recovery would
         // make a second table of them.
         try log.beginSegment()
-        let metadata = try write(frozen, of: tree)
-        let table = try open(metadata)
+        let table = try write(frozen, of: tree)
+        let metadata = table.metadata
         try manifest.withLock { keeper throws(StorageError) in
             guard self.tree(tree.number) === tree else {
                 retire([table])
@@ -48,7 +48,8 @@ extension Engine {
             let reference = TableReference(metadata, order: metadata.number)
             try record(
                 [.replaceTables(tree: tree.number, removed: [], added: [reference])],
-                in: &keeper
+                in: &keeper,
+                making: [table]
             )
             tree.change { view in
                 TreeView(
@@ -68,7 +69,7 @@ extension Engine {
     private func write(
         _ memtables: [Memtable],
         of tree: Tree
-    ) throws(StorageError) -> TableMetadata {
+    ) throws(StorageError) -> Table {
         let nothing: [UInt8] = []
         var cursor = try MergingCursor(
             memtables: memtables,
@@ -92,7 +93,7 @@ extension Engine {
                 if !hasMore { break }
             }
             if let failure { throw failure }
-            return try writer.finish()
+            return try open(writer.finish())
         } catch {
             // It is the first failure that counts; what stays goes when the engine opens.
             writer.abandon()

@@ -56,7 +56,7 @@ extension Engine {
     ///
     /// - Parameters:
     ///   - job: what `nextMaintenance` said.
-    ///   - pace: asked by compactions after about each megabyte; may wait, so as to throttle them.
+    ///   - pace: asked by compactions after about each megabyte, or fragment if that is less; may wait, so as to throttle them.
     /// - Throws: `unknownTree`, `corruption`, `diskFull`, `io`: the job may be tried again;
     ///   `poisoned`.
     public func perform(
@@ -105,8 +105,9 @@ extension Engine {
     }
 
     /// Finds out whether the disk has less room than its reserve.
-    private func watchReserve() {
+    func watchReserve() {
         guard options.diskReserve > 0 else { return }
+        reserveWatched.store(log.end.segment, ordering: .relaxed)
         // A disk that does not say how much is free is taken for one with room.
         let free: Int? = try? files.freeSpace(at: directory)
         let isBelow = (free ?? .max) < options.diskReserve

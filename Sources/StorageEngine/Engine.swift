@@ -25,6 +25,8 @@ public final class Engine: Sendable {
     let memory: Atomic<Int>
     /// Whether the disk was found below its reserve when it was last asked.
     let isAtReserve = Atomic(false)
+    /// The segment of the log that was written to when the disk was asked.
+    let reserveWatched = Atomic<UInt64>(0)
     /// Tables that the manifest does without and that views may still read.
     let obsolete = Mutex<[Table]>([])
     let counters = Counters()
@@ -111,11 +113,23 @@ public final class Engine: Sendable {
     ///
     /// A disk without room for them changes nothing; any other failure poisons, since nobody knows
     /// then what the disk holds.
+    ///
+    /// - Parameters:
+    ///   - edits: they must fit.
+    ///   - keeper: the manifest, locked by the caller.
+    ///   - tables: what was made for the edits and nobody reads; it goes if there is no room.
+    /// - Throws: `diskFull` if nothing was written, `io`.
     func record(
         _ edits: [ManifestEdit],
-        in keeper: inout ManifestKeeper
+        in keeper: inout ManifestKeeper,
+        making tables: [Table] = []
     ) throws(StorageError) {
-        try keeper.manifest.makeRoom(for: edits)
+        do throws(StorageError) {
+            try keeper.manifest.makeRoom(for: edits)
+        } catch {
+            discard(tables)
+            throw error
+        }
         do throws(StorageError) {
             try keeper.manifest.append(edits)
             for edit in edits {

@@ -106,7 +106,10 @@ struct VersionWalk {
     private mutating func join(at prefix: UInt64) throws(StorageError) {
         var joined: [Version] = []
         try view.visit(tree: tree, from: .from(prefix: prefix), through: prefix) {
-            prefix, key, value, stamp in
+            prefix,
+            key,
+            value,
+            stamp in
             let keyDigest = Table.hash(orderedKey(prefix, key).span.bytes)
             joined.append(
                 Version(keyDigest: keyDigest, versionDigest: digest(value), stamp: stamp)

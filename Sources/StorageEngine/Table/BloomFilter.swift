@@ -67,6 +67,7 @@ package struct BloomFilter: @unchecked Sendable {
 
     /// The eight words of a hash; inside the memory, since the product's high half is below
     /// `blocks`.
+    // On disk: never renumber.
     @inline(__always)
     private func block(of hash: UInt64) -> UnsafeMutablePointer<UInt64> {
         let mixed = hash &* 0x9E37_79B9_7F4A_7C15
