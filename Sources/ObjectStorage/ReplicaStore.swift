@@ -343,7 +343,7 @@ package final class ReplicaStore: Sendable {
         results: inout [StorageResult],
         deferred: inout [DeferredJob]
     ) {
-        guard isDurable, let position = staged.position, !engine.wasTakenBack(position) else {
+        guard isDurable, let position = staged.position else {
             if let position = staged.position { engine.abandon(staged.batch, at: position) }
             for item in staged.items {
                 results.append(

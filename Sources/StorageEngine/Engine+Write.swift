@@ -148,9 +148,9 @@ extension Engine {
         try log.mark()
     }
 
-    /// Whether a full disk has taken an appended batch back; it is to be abandoned then.
+    /// Whether a full disk has taken an appended batch back; `apply` says so too.
     ///
-    /// A sync that fails with `diskFull` takes back more than was appended before it began, and
+    /// A write that fails with `diskFull` takes back more than was appended before it began, and
     /// the next one succeeds without that.
     public func wasTakenBack(_ position: AppendedPosition) -> Bool {
         log.wasTakenBack(position)
@@ -173,7 +173,7 @@ extension Engine {
         _ batch: borrowing WriteBatch,
         at position: AppendedPosition
     ) -> [ApplyOutcome] {
-        if log.isTakenBack(position) {
+        if log.wasTakenBack(position) {
             abandon(batch, at: position)
             let outcome = ApplyOutcome(result: .takenBack, needsCheck: false)
             return [ApplyOutcome](repeating: outcome, count: batch.count)

@@ -125,7 +125,7 @@ extension EngineDrive {
     mutating func takeBack(_ last: Logged?) {
         count("taken back")
         var gone: [Logged] = []
-        for entry in pending where engine.log.isTakenBack(entry.position) {
+        for entry in pending where engine.wasTakenBack(entry.position) {
             let outcomes = engine.apply(entry.batch, at: entry.position)
             expect(
                 outcomes.allSatisfy { $0.result == .takenBack },

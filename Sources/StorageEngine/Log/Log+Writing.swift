@@ -26,11 +26,6 @@ extension Log {
         try write(syncing: false, for: position)
     }
 
-    /// Whether a full disk has taken a batch back.
-    package func wasTakenBack(_ position: AppendedPosition) -> Bool {
-        buffer.withLock { $0.reasonDropped(position.sequence) != nil }
-    }
-
     /// Writes what was appended, and syncs it if asked to.
     ///
     /// A full disk takes back what is not written: its owners are told `diskFull`, and the log goes

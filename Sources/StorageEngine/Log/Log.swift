@@ -154,7 +154,7 @@ package final class Log: Sendable {
     static let maximumBatchSize = 1 << 30
 
     /// Whether a full disk took a batch back before it was written, whoever's write that was.
-    package func isTakenBack(_ position: AppendedPosition) -> Bool {
+    package func wasTakenBack(_ position: AppendedPosition) -> Bool {
         guard hasTakenBack.load(ordering: .acquiring) else { return false }
         return buffer.withLock { $0.reasonDropped(position.sequence) != nil }
     }
