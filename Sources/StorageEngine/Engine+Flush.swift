@@ -29,15 +29,23 @@ extension Engine {
             upkeep.hasFailedFlush = true
         }
         defer { tree.upkeep.withLock { $0.isFlushing = false } }
+        // Else the current segment would keep the records until it is full, and recovery would
+        // make a second table of them.
+        try log.beginSegment()
         tree.freeze()
         let frozen = tree.view.frozen
         guard !frozen.isEmpty else {
             tree.upkeep.withLock { $0.hasFailedFlush = false }
             return try trimLog()
         }
-        // Else the current segment would keep the records until it is full, and recovery would
-        // make a second table of them.
-        try log.beginSegment()
+        // What recovery reads again goes over what is in tables. So of the records that the table
+        // is to have the log must hold all behind its beginning, or older ones would come back.
+        let segment = try log.secure()
+        var isSynced = false
+        if logBeginning(without: frozen.count, of: tree) < segment {
+            try log.write(syncing: true)
+            isSynced = true
+        }
         let table = try write(frozen, of: tree)
         let metadata = table.metadata
         try manifest.withLock { keeper throws(StorageError) in
@@ -46,8 +54,13 @@ extension Engine {
                 return
             }
             let reference = TableReference(metadata, order: metadata.number)
+            let begin = logBeginning(without: frozen.count, of: tree)
+            if begin < segment, !isSynced { try log.write(syncing: true) }
             try record(
-                [.replaceTables(tree: tree.number, removed: [], added: [reference])],
+                [
+                    .replaceTables(tree: tree.number, removed: [], added: [reference]),
+                    .logBegins(begin, synced: log.durable),
+                ],
                 in: &keeper,
                 making: [table]
             )
@@ -60,9 +73,11 @@ extension Engine {
                 )
             }
             memory.subtract(frozen.reduce(0) { $0 + $1.sizeInBytes }, ordering: .relaxed)
+            isOverloaded.store(false, ordering: .relaxed)
+            tree.upkeep.withLock { $0.hasFailedFlush = false }
+            counters.flushedBytes.add(Int(clamping: metadata.length))
+            try log.trim(before: keeper.state.logBegins)
         }
-        tree.upkeep.withLock { $0.hasFailedFlush = false }
-        counters.flushedBytes.add(Int(clamping: metadata.length))
         try trimLog()
     }
 

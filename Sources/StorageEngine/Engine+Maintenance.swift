@@ -36,8 +36,8 @@ public enum CompactionPace: Sendable {
 extension Engine {
     /// The piece of upkeep that is most due, or nil.
     ///
-    /// A flush is due for memtables that an earlier flush failed on, once half the memory budget is
-    /// used, and when a tree keeps more of the log than the budget and two segments; then comes
+    /// A flush is due for memtables that an earlier flush failed on, once five eighths of the memory
+    /// budget are used or a batch was refused, and when a tree keeps more of the log than the budget and two segments; then comes
     /// what the compaction policy chooses. Asks the disk for its free space if a reserve is set.
     public func nextMaintenance() -> MaintenanceJob? {
         if log.refusal != nil { return nil }
@@ -78,6 +78,12 @@ extension Engine {
         }
     }
 
+    /// Flushes what is due; compactions do so on their way, or writers would wait for their end.
+    func flushWhatIsDue() throws(StorageError) {
+        guard let number = nextFlush(), let tree = tree(number) else { return }
+        try flushIfIdle(tree)
+    }
+
     private func nextFlush() -> UInt32? {
         var largest: (size: Int, number: UInt32) = (0, 0)
         var oldest: (segment: UInt64, number: UInt32) = (.max, 0)
@@ -93,7 +99,8 @@ extension Engine {
             let segment = view.oldestSegment
             if segment < oldest.segment { oldest = (segment, tree.number) }
         }
-        if memory.load(ordering: .relaxed) >= options.memoryBudget / 2, largest.size > 0 {
+        let isFull = memory.load(ordering: .relaxed) >= options.memoryBudget / 8 * 5
+        if isFull || isOverloaded.load(ordering: .relaxed), largest.size > 0 {
             return largest.number
         }
         if log.sizeInBytes > options.memoryBudget + 2 * options.segmentSize,
@@ -117,13 +124,26 @@ extension Engine {
     /// Removes the segments whose records are all in tables, once the manifest does without them.
     func trimLog() throws(StorageError) {
         try manifest.withLock { keeper throws(StorageError) in
-            // Outstanding batches first: one that is applied meanwhile is in a memtable then.
-            var begin = min(log.oldestOutstanding, log.durable.segment)
-            for tree in allTrees { begin = min(begin, tree.view.oldestSegment) }
+            let begin = logBeginning()
             guard begin > keeper.state.logBegins else { return }
             try record([.logBegins(begin, synced: log.durable)], in: &keeper)
             try log.trim(before: begin)
         }
+    }
+
+    /// The segment with which the log may begin, once the oldest frozen memtables of a tree are in
+    /// a table.
+    func logBeginning(without frozen: Int = 0, of flushed: Tree? = nil) -> UInt64 {
+        // Outstanding batches first: one that is applied meanwhile is in a memtable then.
+        var begin = log.oldestOutstanding
+        for tree in allTrees {
+            let view = tree.view
+            let count = tree === flushed ? frozen : 0
+            begin = view.frozen.dropFirst(count).reduce(min(begin, view.active.oldestSegment)) {
+                min($0, $1.oldestSegment)
+            }
+        }
+        return log.beginning(atMost: begin)
     }
 
     private var hasRemovableFiles: Bool {

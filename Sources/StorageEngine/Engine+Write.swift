@@ -73,6 +73,7 @@ extension Engine {
         let used = memory.add(size, ordering: .relaxed).newValue
         do throws(StorageError) {
             guard used <= options.memoryBudget else {
+                isOverloaded.store(true, ordering: .relaxed)
                 throw .overloaded(used: used - size, limit: options.memoryBudget)
             }
             let position = try log.append(batch)

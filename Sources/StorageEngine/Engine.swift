@@ -23,6 +23,8 @@ public final class Engine: Sendable {
     let nextTable: Atomic<UInt64>
     /// Bytes of all memtables and of batches appended and not applied.
     let memory: Atomic<Int>
+    /// Whether a batch was refused for want of memory since the last flush.
+    let isOverloaded = Atomic(false)
     /// Whether the disk was found below its reserve when it was last asked.
     let isAtReserve = Atomic(false)
     /// The segment of the log that was written to when the disk was asked.

@@ -11,7 +11,7 @@ public enum Compression: Hashable, Sendable {
 public struct EngineOptions: Sendable {
     /// Bytes that all memtables, with the batches on their way to them, may hold; 64 MiB.
     ///
-    /// At half of it a memtable is flushed, from three quarters on writers are slowed, at all of it
+    /// At five eighths a memtable is flushed, from seven eighths on writers are slowed, at all of it
     /// `append` refuses with `overloaded`. More means larger tables and longer recovery.
     public var memoryBudget = 64 << 20
     /// Bytes after which the log goes on in a new segment; 32 MiB.
@@ -20,6 +20,7 @@ public struct EngineOptions: Sendable {
     public var segmentSize = 32 << 20
     /// Segments that are kept, filled with zeros or old records, for the log to write over; 2.
     ///
+    /// Only while the log is synced often: at least sixteen times a segment, on the average.
     /// Overwriting is synced in about two thirds of the time that growing takes. Each costs
     /// `segmentSize` on the disk; 0 lets segments grow.
     public var spareSegments = 2

@@ -24,7 +24,11 @@ import Testing
 private struct TreeDrawing {
     struct Unreadable: Error { var line: String }
 
-    var policy = SizeTieredPolicy()
+    var policy = {
+        var policy = SizeTieredPolicy()
+        policy.minimumTables = 4
+        return policy
+    }()
     var picture = TreePicture(parts: [])
     var isManual = false
 

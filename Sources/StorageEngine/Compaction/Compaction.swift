@@ -53,6 +53,7 @@ struct Compaction: ~Copyable {
                     bytesInAll: choice.bytes
                 )
                 reported = readBytes
+                try engine.flushWhatIsDue()
                 if pace(progress) == .cancel || engine.log.refusal != nil {
                     if !lastKey.isEmpty { try commit(through: lastKey) }
                     return

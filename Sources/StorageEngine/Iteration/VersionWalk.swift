@@ -123,8 +123,9 @@ struct VersionWalk {
 extension Part {
     /// Whether it may have keys of a range of prefixes.
     func mayHold(from first: UInt64, through last: UInt64) -> Bool {
+        let lower = reference.lower
         let end = reference.upper ?? reference.metadata.lastKey
-        return prefix(ofOrderedKey: reference.lower.span.bytes) <= last
+        return prefix(ofOrderedKey: lower.span.bytes) <= last
             && prefix(ofOrderedKey: end.span.bytes) >= first
     }
 }

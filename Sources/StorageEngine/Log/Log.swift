@@ -11,7 +11,12 @@ package final class Log: Sendable {
     struct Writer {
         var file: any WritableFile
         var segment: UInt64
+        /// Whether anything of `file` or `left` is not synced.
         var isUnsynced = false
+        /// Segments that were ended before all their bytes were synced.
+        var left: [(segment: UInt64, file: any WritableFile)] = []
+        /// Whether the name of a segment is not synced.
+        var hasNewNames = false
         /// Room for the bytes that are appended during the next write.
         var room: [UInt8] = []
     }
@@ -21,6 +26,10 @@ package final class Log: Sendable {
     let writer: Mutex<Writer>
     /// Whether anything was ever taken back; asked before the lock that tells what.
     let hasTakenBack = Atomic(false)
+    /// Records before it are on the disk, for those who wait to see without a lock.
+    ///
+    /// It stays behind once any were taken back: from then on the number alone does not tell.
+    let knownDurable = Atomic<UInt64>(0)
 
     /// Begins a log anew in one segment, whose header is on the disk on return.
     ///
@@ -165,7 +174,7 @@ package final class Log: Sendable {
     /// Goes on in a new segment, so that what came before can be removed as a whole.
     package func beginSegment() throws(StorageError) {
         buffer.withLock { $0.beginSegment() }
-        _ = try write(syncing: true)
+        _ = try write(syncing: false)
     }
 
     /// Notes in the log that all of it is synced, once after the last record.
@@ -192,7 +201,10 @@ package final class Log: Sendable {
     package func close() throws(StorageError) {
         buffer.withLock { $0.isClosed = true }
         try writer.withLock { writer throws(StorageError) in
-            try onDisk { () throws(FileSystemError) in try writer.file.close() }
+            try onDisk { () throws(FileSystemError) in
+                for old in writer.left { try old.file.close() }
+                try writer.file.close()
+            }
         }
     }
 }
@@ -219,6 +231,15 @@ extension Log {
     /// Whether everything is synced and the file does not say so yet.
     package var needsMark: Bool {
         buffer.withLock { !$0.isMarked && $0.poison == nil && $0.end == $0.durable }
+    }
+
+    /// The highest segment up to `limit` with which the log may begin: it is on the disk that there
+    /// is such a segment.
+    package func beginning(atMost limit: UInt64) -> UInt64 {
+        buffer.withLock { buffer in
+            let segment = buffer.segments.last { $0.isSecured && $0.number <= limit }
+            return segment?.number ?? 0
+        }
     }
 
     /// The first segment with a batch that was not applied, or the current one.

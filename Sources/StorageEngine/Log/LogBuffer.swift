@@ -26,6 +26,8 @@ struct LogBuffer {
         var size: Int
         /// Bytes of its file, as far as known.
         var allocated: Int
+        /// Whether its name and header are on the disk.
+        var isSecured = false
         /// Batches that were written and not applied.
         var settled = 0
         /// Batches that are being written and were not applied.
@@ -66,6 +68,12 @@ struct LogBuffer {
     var spares: [UInt64] = []
     var nextSpare: UInt64 = 1
     var isPreparingSpare = false
+    /// Syncs of late, and the bytes that they put on the disk; what was before the current segment
+    /// counts half, and half again with each segment.
+    private var recentSyncs = 0
+    private var recentSyncedBytes = 0
+    /// `statistics.writtenBytes` at the last sync.
+    private var bytesAtSync = 0
     var statistics = LogStatistics()
 
     private let identity: UInt64
@@ -88,6 +96,7 @@ struct LogBuffer {
         self.identity = identity
         self.segmentSize = segmentSize
         self.segments = segments
+        for index in segments.indices { self.segments[index].isSecured = true }
         let number = segments.last?.number ?? 0
         end = LogPosition(segment: number, offset: UInt64(LogFormat.segmentHeaderSize))
         written = end
@@ -201,6 +210,8 @@ struct LogBuffer {
             offset: UInt64(LogFormat.segmentHeaderSize)
         )
         writtenSequence = chunk.firstSequence
+        recentSyncs /= 2
+        recentSyncedBytes /= 2
         if let index = index(of: chunk.segment) { segments[index].allocated = allocated }
     }
 
@@ -220,6 +231,34 @@ struct LogBuffer {
     mutating func synced() {
         durable = written
         durableSequence = writtenSequence
+        for index in segments.indices where segments[index].number <= written.segment {
+            segments[index].isSecured = true
+        }
+        let bytes = statistics.writtenBytes - bytesAtSync
+        guard bytes > 0 else { return }
+        bytesAtSync = statistics.writtenBytes
+        recentSyncs += 1
+        recentSyncedBytes += bytes
+    }
+
+    /// Notes that the name and the header of a segment are on the disk.
+    mutating func secured(_ number: UInt64) {
+        if let index = index(of: number) { segments[index].isSecured = true }
+    }
+
+    /// Whether writing over a segment is worth a spare: many syncs of few bytes go to each.
+    ///
+    /// A log that is hardly synced gains nothing from spares, and making one writes it twice.
+    var isSyncedOften: Bool {
+        recentSyncs >= 4 && recentSyncedBytes / recentSyncs <= segmentSize / Self.fewestSyncs
+    }
+
+    /// The syncs to a segment from which on a spare is worth while.
+    private static let fewestSyncs = 16
+
+    /// Whether the current segment grows with each batch.
+    func isGrowing(below size: Int) -> Bool {
+        (segments.last?.allocated ?? 0) < size
     }
 
     /// Takes back what is not written; its positions will be given again.
