@@ -125,7 +125,10 @@ struct Recovery {
         let log =
             stays
             ? try Log(files: files, directory: directory, options: options, behind: contents)
-            : try log(anew: contents, segments)
+            : try log(
+                anew: contents,
+                segments + trees.values.map(\.since.segment) + [contents.mark.segment]
+            )
         try replay(contents, into: trees, stays ? nil : log)
         if !stays {
             _ = try log.write(syncing: true)
@@ -181,7 +184,8 @@ struct Recovery {
         anew contents: LogReader.Contents,
         _ segments: [UInt64]
     ) throws(StorageError) -> Log {
-        let last = segments.last ?? 0
+        // Positions only grow, even if the segments that had the last ones are gone.
+        let last = segments.max() ?? 0
         guard last + 1 < FileNames.numberLimit else {
             let file = FileNames.segment(last, in: directory)
             throw .foreignFile(file: file, what: "no number is left behind its own")

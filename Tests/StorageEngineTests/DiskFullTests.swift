@@ -144,7 +144,7 @@ import Testing
             }
             try engine.flush(tree: 1)
         }
-        let failures = try starve(disk, engine, { try engine.perform(.compact(1)) })
+        let failures = try starve(disk, engine, { try engine.compact(tree: 1) })
         #expect(failures > 5)
         while let job = engine.nextMaintenance() { try engine.perform(job) }
         #expect(engine.statistics().trees[0].runCount == 1)
