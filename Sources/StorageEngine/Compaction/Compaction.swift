@@ -14,6 +14,8 @@ struct Compaction: ~Copyable {
     private let choice: CompactionChoice
     private let horizon: PurgeHorizon
     private let inputs: Set<UInt64>
+    /// Deletions from this number on stay, since an older record may be on its way to a memtable.
+    private let settledSequence: UInt64
     /// Where the next output begins.
     private var lower: [UInt8]
     private var writer: TableWriter?
@@ -32,6 +34,7 @@ struct Compaction: ~Copyable {
         horizon = tree.upkeep.withLock { $0.horizon }
         inputs = Set(choice.inputs.map(\.number))
         reportSize = min(1 << 20, engine.options.fragmentSize)
+        settledSequence = engine.log.settledSequence
         lower = choice.lower
     }
 
@@ -105,6 +108,7 @@ struct Compaction: ~Copyable {
     }
 
     private func mayPurge(_ key: RawSpan, _ value: RawSpan, _ stamp: UInt64) -> Bool {
+        if tree.rule.isOverwrite, stamp >> 1 >= settledSequence { return false }
         let prefix = prefix(ofOrderedKey: key)
         return horizon.mayPurge(
             droppableFrom: tree.rule.droppableFrom(value, stamp: stamp),

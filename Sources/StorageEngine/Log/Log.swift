@@ -115,7 +115,12 @@ package final class Log: Sendable {
             try segmentFiles.syncNames()
         }
         let size = LogFormat.segmentHeaderSize
-        let current = LogBuffer.Segment(number: segment, size: size, allocated: begun.allocated)
+        let current = LogBuffer.Segment(
+            number: segment,
+            firstSequence: sequence,
+            size: size,
+            allocated: begun.allocated
+        )
         var initial = LogBuffer(
             identity: segmentFiles.options.identity,
             segmentSize: segmentFiles.options.segmentSize,
@@ -244,6 +249,9 @@ extension Log {
 
     /// The first segment with a batch that was not applied, or the current one.
     package var oldestOutstanding: UInt64 { buffer.withLock { $0.oldestOutstanding } }
+
+    /// A number such that all batches with lower ones were applied or given up.
+    package var settledSequence: UInt64 { buffer.withLock { $0.settledSequence } }
 
     /// The bounds of the segments that recovery would read.
     package var segments: ClosedRange<UInt64> {

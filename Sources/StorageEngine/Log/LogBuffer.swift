@@ -22,6 +22,8 @@ struct LogBuffer {
     /// A segment that recovery would read.
     struct Segment {
         let number: UInt64
+        /// The number of its first record; 0 if all its batches were applied before.
+        var firstSequence: UInt64 = 0
         /// Bytes up to the end of its last batch.
         var size: Int
         /// Bytes of its file, as far as known.
@@ -167,7 +169,14 @@ struct LogBuffer {
         )
         place = LogPlace(identity: identity, segment: end.segment)
         let size = LogFormat.segmentHeaderSize
-        segments.append(Segment(number: end.segment, size: size, allocated: size))
+        segments.append(
+            Segment(
+                number: end.segment,
+                firstSequence: firstSequence,
+                size: size,
+                allocated: size
+            )
+        )
     }
 
     private func sealedChunk() -> Chunk {
@@ -315,6 +324,11 @@ struct LogBuffer {
     /// The first segment with a batch that was not applied, or the current one.
     var oldestOutstanding: UInt64 {
         segments.first { $0.outstanding > 0 }?.number ?? end.segment
+    }
+
+    /// A number such that all batches with lower ones were applied or given up.
+    var settledSequence: UInt64 {
+        segments.first { $0.outstanding > 0 }?.firstSequence ?? nextSequence
     }
 
     /// Forgets the segments before `first` and returns them.

@@ -2,7 +2,7 @@ import FileSystems
 import StorageEngine
 import Testing
 
-@Suite struct `A full disk and several owners` {
+@Suite struct `Batches on their way` {
     /// Fills the disk but for some bytes.
     private func fill(_ disk: InMemoryFileSystem, leaving bytes: Int) throws {
         disk.setCapacity(1 << 40)
@@ -76,5 +76,31 @@ import Testing
         let again = try openEngine(disk)
         #expect(again.unknownFiles.isEmpty)
         #expect(try again.allEntries().count == 40)
+    }
+
+    @Test func `a deletion is not forgotten while an older batch is on its way to a memtable`()
+        throws
+    {
+        let disk = InMemoryFileSystem()
+        let engine = try openEngine(disk)
+        try engine.createTree(1, rule: .overwrite)
+        try engine.setPurgeHorizon(.everything(now: 1), tree: 1)
+        try engine.put(batch("other", [1]))
+        try engine.flush(tree: 1)
+        let late = batch("key", [1])
+        let position = try engine.append(late)
+        var deletion = WriteBatch()
+        deletion.delete(tree: 1, prefix: 0, key: Array("key".utf8))
+        try engine.put(deletion)
+        try engine.flush(tree: 1)
+        try engine.compact(tree: 1)
+        engine.apply(late, at: position)
+        #expect(try engine.value("key") == nil)
+        try engine.put(batch("more", [1]))
+        try engine.flush(tree: 1)
+        try engine.compact(tree: 1)
+        #expect(try engine.value("key") == nil)
+        #expect(engine.statistics().purgedEntries == 1)
+        #expect(try openEngine(disk.copy()).value("key") == nil)
     }
 }
