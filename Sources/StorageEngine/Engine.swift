@@ -15,7 +15,7 @@ public final class Engine: Sendable {
     let directory: String
     let files: any FileSystem
     let options: EngineOptions
-    let log: Log
+    package let log: Log
     let tableFiles: TableFiles
     let cache: BlockCache
     let treeTable: Mutex<[UInt32: Tree]>
