@@ -46,22 +46,29 @@ extension Engine {
             try log.write(syncing: true)
             isSynced = true
         }
-        let metadata = try write(frozen, of: tree)
-        let table = try open(metadata)
+        let table = try write(frozen, of: tree)
         try manifest.withLock { keeper throws(StorageError) in
             guard self.tree(tree.number) === tree else {
                 retire([table])
                 return
             }
-            let reference = TableReference(metadata, order: metadata.number)
+            let reference = TableReference(table.metadata, order: table.metadata.number)
             let begin = logBeginning(without: frozen.count, of: tree)
-            if begin < segment, !isSynced { try log.write(syncing: true) }
+            if begin < segment, !isSynced {
+                do throws(StorageError) {
+                    try log.write(syncing: true)
+                } catch {
+                    retire([table])
+                    throw error
+                }
+            }
             try record(
                 [
                     .replaceTables(tree: tree.number, removed: [], added: [reference]),
                     .logBegins(begin, synced: log.durable),
                 ],
-                in: &keeper
+                in: &keeper,
+                making: [table]
             )
             tree.change { view in
                 TreeView(
@@ -74,7 +81,7 @@ extension Engine {
             memory.subtract(frozen.reduce(0) { $0 + $1.sizeInBytes }, ordering: .relaxed)
             isOverloaded.store(false, ordering: .relaxed)
             tree.upkeep.withLock { $0.hasFailedFlush = false }
-            counters.flushedBytes.add(Int(clamping: metadata.length))
+            counters.flushedBytes.add(Int(clamping: table.metadata.length))
             try log.trim(before: keeper.state.logBegins)
         }
         try trimLog()
@@ -83,7 +90,7 @@ extension Engine {
     private func write(
         _ memtables: [Memtable],
         of tree: Tree
-    ) throws(StorageError) -> TableMetadata {
+    ) throws(StorageError) -> Table {
         let nothing: [UInt8] = []
         var cursor = try MergingCursor(
             memtables: memtables,
@@ -107,7 +114,7 @@ extension Engine {
                 if !hasMore { break }
             }
             if let failure { throw failure }
-            return try writer.finish()
+            return try open(writer.finish())
         } catch {
             // It is the first failure that counts; what stays goes when the engine opens.
             writer.abandon()

@@ -36,10 +36,17 @@ extension Engine {
 
     /// Gives a batch its place in the log's buffer, without touching the disk.
     ///
+    /// - Parameters:
+    ///   - batch: the records.
+    ///   - usingReserve: whether the batch may have what is kept free of the disk, as batches of
+    ///     deletions alone may; for values that stand for deletions.
     /// - Returns: the place; the batch is durable once `durablePosition` reaches its end.
     /// - Throws: `unknownTree`, `tooLarge`, `notDeletable`, `overloaded`, `diskReserve`,
     ///   `poisoned`, `closed`; nothing was appended then.
-    public func append(_ batch: borrowing WriteBatch) throws(StorageError) -> AppendedPosition {
+    public func append(
+        _ batch: borrowing WriteBatch,
+        usingReserve: Bool = false
+    ) throws(StorageError) -> AppendedPosition {
         let keyLimit = min(options.maximumKeySize, 65_535 - prefixSize)
         if batch.largestKey > keyLimit {
             throw .tooLarge(what: "key", size: batch.largestKey, limit: keyLimit)
@@ -55,8 +62,12 @@ extension Engine {
             throw .tooLarge(what: "batch", size: batch.sizeInBytes, limit: 1 << 30)
         }
         try checkTrees(of: batch)
-        if isAtReserve.load(ordering: .relaxed), !batch.hasOnlyDeletions {
-            throw .diskReserve(limit: options.diskReserve)
+        if !usingReserve, !batch.hasOnlyDeletions, isAtReserve.load(ordering: .relaxed) {
+            // Room may have come back; asking costs less than a refusal.
+            watchReserve()
+            if isAtReserve.load(ordering: .relaxed) {
+                throw .diskReserve(limit: options.diskReserve)
+            }
         }
         let size = batch.sizeInBytes
         let used = memory.add(size, ordering: .relaxed).newValue
@@ -65,7 +76,13 @@ extension Engine {
                 isOverloaded.store(true, ordering: .relaxed)
                 throw .overloaded(used: used - size, limit: options.memoryBudget)
             }
-            return try log.append(batch)
+            let position = try log.append(batch)
+            if options.diskReserve > 0,
+                position.end.segment != reserveWatched.load(ordering: .relaxed)
+            {
+                watchReserve()
+            }
+            return position
         } catch {
             memory.subtract(size, ordering: .relaxed)
             throw error

@@ -27,6 +27,8 @@ public final class Engine: Sendable {
     let isOverloaded = Atomic(false)
     /// Whether the disk was found below its reserve when it was last asked.
     let isAtReserve = Atomic(false)
+    /// The segment of the log that was written to when the disk was asked.
+    let reserveWatched = Atomic<UInt64>(0)
     /// Tables that the manifest does without and that views may still read.
     let obsolete = Mutex<[Table]>([])
     let counters = Counters()
@@ -109,28 +111,46 @@ public final class Engine: Sendable {
     /// The numbers of all trees, ascending.
     public var trees: [UInt32] { allTrees.map(\.number) }
 
-    /// Writes edits to the manifest; a failure poisons, since nobody knows what the disk holds.
+    /// Writes edits to the manifest; a failure other than a full disk poisons, since nobody knows
+    /// what the disk holds.
+    ///
+    /// - Parameters:
+    ///   - edits: they must fit.
+    ///   - keeper: the manifest, locked by the caller.
+    ///   - tables: what was made for the edits; it is given up if the disk is full.
+    /// - Throws: `diskFull` if nothing was written, `io`.
     func record(
         _ edits: [ManifestEdit],
-        in keeper: inout ManifestKeeper
+        in keeper: inout ManifestKeeper,
+        making tables: [Table] = []
     ) throws(StorageError) {
         do throws(StorageError) {
             try keeper.manifest.append(edits)
-            for edit in edits {
-                let fits = keeper.state.apply(edit)
-                precondition(fits, "an edit does not fit the manifest: \(edit)")
-            }
-            if keeper.manifest.isLong {
-                keeper.generation += 1
-                keeper.manifest = try Manifest(
-                    writing: keeper.state,
-                    generation: keeper.generation,
-                    directory: directory,
-                    identity: options.identity,
-                    files: files
-                )
-            }
         } catch {
+            if case .diskFull = error {
+                retire(tables)
+                throw error
+            }
+            log.poison("the manifest could not be written: \(error)")
+            throw error
+        }
+        for edit in edits {
+            let fits = keeper.state.apply(edit)
+            precondition(fits, "an edit does not fit the manifest: \(edit)")
+        }
+        guard keeper.manifest.isLong else { return }
+        do throws(StorageError) {
+            keeper.manifest = try Manifest(
+                writing: keeper.state,
+                generation: keeper.generation + 1,
+                directory: directory,
+                identity: options.identity,
+                files: files
+            )
+            keeper.generation += 1
+        } catch {
+            // On a full disk the old one goes on, and the next edit tries again.
+            if case .diskFull = error { return }
             log.poison("the manifest could not be written: \(error)")
             throw error
         }
@@ -145,5 +165,7 @@ public final class Engine: Sendable {
         _ = try log.write(syncing: true)
         try log.mark()
         try log.close()
+        // Those of tables that the manifest never knew would be nobody's from the next start on.
+        try removeObsoleteFiles()
     }
 }

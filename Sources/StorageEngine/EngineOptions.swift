@@ -39,7 +39,8 @@ public struct EngineOptions: Sendable {
     /// Bytes on the disk below which records other than deletions are refused with
     /// `diskReserve`; 0 asks for none.
     ///
-    /// It has to cover what compaction needs to make room.
+    /// It has to cover what compaction needs to make room. The disk is asked by `nextMaintenance`,
+    /// with each segment of the log, and by each write while writes are refused.
     public var diskReserve = 0
     /// Which tables are compacted together.
     public var compaction = SizeTieredPolicy()
@@ -47,6 +48,12 @@ public struct EngineOptions: Sendable {
     public var maximumKeySize = 1024
     /// The longest value in bytes; 9 MiB.
     public var maximumValueSize = 9 << 20
+    /// The largest stamp that opening accepts in trees whose stamps are the owner's; nil accepts
+    /// all.
+    ///
+    /// An owner that stamps by a clock passes what the clock allows now, so that a clock that went
+    /// back is found before it makes writes that lose against older ones.
+    public var latestStamp: UInt64?
     /// Bound into every checksum, so that another engine's files are not taken for this one's.
     ///
     /// Draw it at random when the directory is made, and pass the same ever after.

@@ -42,6 +42,9 @@ struct NodeStore {
         }
         var options = EngineOptions()
         options.memoryBudget = configuration.memoryBudget
+        options.cacheSize = configuration.storage.cacheSize
+        options.diskReserve = configuration.storage.diskReserve
+        options.compaction.maximumParallel = configuration.storage.parallelCompactions
         options.identity = opened.engineIdentity
         do {
             // The engine locks its directory too, by a file of the same name.

@@ -22,7 +22,7 @@ struct Compaction: ~Copyable {
     private var readBytes = 0
 
     /// Bytes of entries after which the owner is asked how to go on.
-    private static let reportSize = 1 << 20
+    private let reportSize: Int
     private static let readAhead = 256 << 10
 
     init(engine: Engine, tree: Tree, choice: CompactionChoice) {
@@ -31,6 +31,7 @@ struct Compaction: ~Copyable {
         self.choice = choice
         horizon = tree.upkeep.withLock { $0.horizon }
         inputs = Set(choice.inputs.map(\.number))
+        reportSize = min(1 << 20, engine.options.fragmentSize)
         lower = choice.lower
     }
 
@@ -44,7 +45,7 @@ struct Compaction: ~Copyable {
                 if let writer, writer.sizeInBytes >= engine.options.fragmentSize {
                     try commit(through: lastKey)
                 }
-                guard readBytes - reported >= Self.reportSize else { continue }
+                guard readBytes - reported >= reportSize else { continue }
                 let progress = CompactionProgress(
                     tree: tree.number,
                     bytes: readBytes - reported,
@@ -138,10 +139,15 @@ struct Compaction: ~Copyable {
             if finished.isEmpty {
                 finished.abandon()
             } else {
-                let metadata = try finished.finish()
-                let reference = TableReference(metadata, order: choice.order)
-                added.append(Part(reference: reference, table: try engine.open(metadata)))
-                engine.counters.compactedBytes.add(Int(clamping: metadata.length))
+                do throws(StorageError) {
+                    let metadata = try finished.finish()
+                    let reference = TableReference(metadata, order: choice.order)
+                    added.append(Part(reference: reference, table: try engine.open(metadata)))
+                    engine.counters.compactedBytes.add(Int(clamping: metadata.length))
+                } catch {
+                    finished.abandon()
+                    throw error
+                }
             }
         }
         let from = lower

@@ -12,7 +12,8 @@ internal import ByteCoding
 ///
 /// Checksums are CRC32C over a header with a zero in the checksum's place, joined with the word of
 /// its place (`LogPlace`); records carry their own. `previousEnd` is where the segment before ends,
-/// whatever lies behind, or all ones where a log begins anew; `sequence` is the number of the first record to come; `synced` is what
+/// whatever lies behind, or all ones where a log begins anew; `sequence` is the number of the first
+/// record to come; `synced` is what
 /// was known to be on the disk when the batch was written; `lowest` and `highest` are the bounds of
 /// the records' prefixes. A batch of no records is a mark; it takes one number too.
 enum LogFormat {

@@ -14,10 +14,10 @@ internal import FileSystems
 /// to another name and renamed over the old.
 final class Manifest {
     // On disk: never renumber.
-    private static let magic: UInt64 = 0x314E_414D_4C52_4753
-    private static let version: UInt32 = 1
+    static let magic: UInt64 = 0x314E_414D_4C52_4753
+    static let version: UInt32 = 1
     private static let kind: UInt64 = 0x4D41_4E00_0000_0000
-    private static let headerSize = 28
+    static let headerSize = 28
     private static let maximumRecordSize = 64 << 20
 
     /// What all edits together say.
@@ -107,6 +107,8 @@ final class Manifest {
         }
     }
 
+    private let files: any FileSystem
+    private let path: String
     private let file: any WritableFile
     private let identity: UInt64
     private let generation: UInt64
@@ -114,6 +116,8 @@ final class Manifest {
     private let sizeWhenWritten: Int
 
     /// Writes a new manifest in place of the old.
+    ///
+    /// - Throws: `diskFull` if the old one stands, `io`.
     init(
         writing state: State,
         generation: UInt64,
@@ -123,6 +127,8 @@ final class Manifest {
     ) throws(StorageError) {
         self.identity = identity
         self.generation = generation
+        self.files = files
+        path = FileNames.manifest(directory)
         var writer = ByteWriter()
         writer.uint64(Self.magic)
         writer.uint32(Self.version)
@@ -135,14 +141,21 @@ final class Manifest {
         size = bytes.count
         sizeWhenWritten = bytes.count
         let temporary = FileNames.temporaryManifest(directory)
-        file = try onDisk { () throws(FileSystemError) in
+        do throws(FileSystemError) {
             if try files.exists(temporary) { try files.remove(temporary) }
-            let file = try files.openForAppending(temporary, .createNew)
+            file = try files.openForAppending(temporary, .createNew)
             try file.append(bytes.span.bytes)
+        } catch {
+            // What stays is written over by the next.
+            if error.reason == .noSpace { try? files.remove(temporary) }
+            throw StorageError(error)
+        }
+        do throws(FileSystemError) {
             try file.sync()
-            try files.rename(temporary, to: FileNames.manifest(directory))
+            try files.rename(temporary, to: path)
             try files.syncDirectory(directory)
-            return file
+        } catch {
+            throw .io(error)
         }
     }
 
@@ -150,21 +163,43 @@ final class Manifest {
     var isLong: Bool { size > 1 << 20 && size > 4 * sizeWhenWritten }
 
     /// Appends edits that hold together or not at all; they are on the disk and sealed on return.
+    ///
+    /// - Throws: `diskFull` if the file is as it was; `io`, after which nobody knows what it holds.
     func append(_ edits: [ManifestEdit]) throws(StorageError) {
+        let start = size
         for record in [edits, []] {
             var writer = ByteWriter()
             Self.append(record, identity, generation, at: size, to: &writer)
             let bytes = writer.bytes
-            try onDisk { () throws(FileSystemError) in
+            do throws(FileSystemError) {
                 try file.append(bytes.span.bytes)
+            } catch {
+                if error.reason == .noSpace { try takeBack(to: start) }
+                throw StorageError(error)
+            }
+            do throws(FileSystemError) {
                 try file.sync()
+            } catch {
+                throw .io(error)
             }
             size += bytes.count
         }
     }
 
+    /// Cuts the file after the disk was full, so that nothing of the edits comes back.
+    private func takeBack(to start: Int) throws(StorageError) {
+        do throws(FileSystemError) {
+            try file.rewind(to: start)
+            try files.truncate(path, to: start)
+            try file.sync()
+        } catch {
+            throw .io(error)
+        }
+        size = start
+    }
+
     /// Binds a checksum to an engine, a generation of its manifest and a place there.
-    private static func seed(_ identity: UInt64, _ generation: UInt64, _ offset: Int) -> UInt32 {
+    static func seed(_ identity: UInt64, _ generation: UInt64, _ offset: Int) -> UInt32 {
         var writer = ByteWriter(capacity: 24)
         writer.uint64(identity)
         writer.uint64(kind ^ generation)
@@ -172,7 +207,7 @@ final class Manifest {
         return CRC32C.checksum(writer.bytes)
     }
 
-    private static func identityCheck(_ identity: UInt64) -> UInt32 {
+    static func identityCheck(_ identity: UInt64) -> UInt32 {
         seed(identity, 0, 0)
     }
 
@@ -194,7 +229,7 @@ final class Manifest {
     }
 
     /// The payload of the record at an offset, or nil where there is none that is whole.
-    private static func payload(
+    static func payload(
         in span: RawSpan,
         at offset: Int,
         _ identity: UInt64,
@@ -225,39 +260,14 @@ final class Manifest {
         let path = FileNames.manifest(directory)
         let bytes = try readWhole(path, on: files)
         let span = bytes.span.bytes
-        func corrupt(_ offset: Int, _ what: String) -> StorageError {
-            .corruption(file: path, offset: offset, expected: 0, found: 0, what: what)
-        }
-        var reader = ByteReader(over: span)
-        let generation: UInt64
-        do throws(CodingError) {
-            let magic = try reader.uint64(in: span)
-            let version = try reader.uint32(in: span)
-            let check = try reader.uint32(in: span)
-            generation = try reader.uint64(in: span)
-            let fields = span.extracting(0..<reader.position)
-            let checksum = try reader.uint32(in: span)
-            guard CRC32C.checksum(fields) == checksum else {
-                throw .invalid(field: "header checksum", value: UInt64(checksum))
-            }
-            guard magic == Self.magic else {
-                throw .invalid(field: "magic number", value: magic)
-            }
-            guard version == Self.version else {
-                throw .tooLong(field: "version", length: UInt64(version), limit: 1)
-            }
-            guard check == identityCheck(identity) else {
-                throw .trailingBytes(count: -1)
-            }
-        } catch {
-            switch error {
-            case .tooLong(_, let version, _):
-                throw .unsupportedFormat(file: path, version: UInt32(version))
-            case .trailingBytes:
-                throw .foreignFile(file: path, what: "it was written under another identity")
-            default:
-                throw corrupt(0, "\(error)")
-            }
+        let generation = try generation(in: span, of: path, identity: identity)
+        func corrupt(
+            _ offset: Int,
+            _ what: String,
+            expected: UInt64 = 0,
+            found: UInt64 = 0
+        ) -> StorageError {
+            .corruption(file: path, offset: offset, expected: expected, found: found, what: what)
         }
         var state = State()
         var offset = headerSize
@@ -266,7 +276,13 @@ final class Manifest {
             guard let range = payload(in: span, at: offset, identity, generation) else {
                 for later in (offset + 1)..<max(offset + 2, span.byteCount)
                 where payload(in: span, at: later, identity, generation) != nil {
-                    throw corrupt(offset, "no whole record, though one follows at \(later)")
+                    let (expected, found) = checksums(in: span, at: offset, identity, generation)
+                    throw corrupt(
+                        offset,
+                        "no whole record, though one follows at \(later)",
+                        expected: expected,
+                        found: found
+                    )
                 }
                 break
             }
