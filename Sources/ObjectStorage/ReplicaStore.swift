@@ -66,8 +66,9 @@ package final class ReplicaStore: Sendable {
         return store
     }
 
-    /// Makes tables of the memtables that recovery filled beyond their budget; nothing is taken
-    /// before that. Without room for them the store can still be read.
+    /// Makes tables of the memtables that recovery filled beyond their budget.
+    ///
+    /// Nothing is taken before that. Without room for them the store can still be read.
     private func flushRecovered() throws(StorageError) {
         do throws(StorageError) {
             while let job = engine.nextMaintenance(), case .flush = job { try engine.perform(job) }
@@ -342,7 +343,7 @@ package final class ReplicaStore: Sendable {
         results: inout [StorageResult],
         deferred: inout [DeferredJob]
     ) {
-        guard isDurable, let position = staged.position else {
+        guard isDurable, let position = staged.position, !engine.wasTakenBack(position) else {
             if let position = staged.position { engine.abandon(staged.batch, at: position) }
             for item in staged.items {
                 results.append(
@@ -366,6 +367,8 @@ package final class ReplicaStore: Sendable {
                 }
             case .treeDropped:
                 status = .unknownKeyspace
+            case .takenBack:
+                status = .failed
             }
             if status == .applied, outcome.needsCheck, item.purpose == .foreground {
                 let check = DeferredJob(

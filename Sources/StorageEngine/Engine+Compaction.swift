@@ -66,6 +66,7 @@ extension Engine {
     private func picture(of view: TreeView, _ upkeep: Tree.Upkeep) -> TreePicture {
         let parts = view.parts.map { part in
             let metadata = part.reference.metadata
+            let lower = part.reference.lower
             let horizon = upkeep.horizon
             let droppable =
                 metadata.tombstoneCount
@@ -80,7 +81,7 @@ extension Engine {
                 tombstoneRatio: Double(droppable) / Double(max(1, metadata.entryCount)),
                 mayPurge: !upkeep.futile.contains(metadata.number)
                     && horizon.mayPurgeAnything(
-                        fromPrefix: prefix(ofOrderedKey: part.reference.lower.span.bytes),
+                        fromPrefix: prefix(ofOrderedKey: lower.span.bytes),
                         throughPrefix: prefix(ofOrderedKey: metadata.lastKey.span.bytes),
                         oldestStamp: metadata.oldestStamp
                     ),

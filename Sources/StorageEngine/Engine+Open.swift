@@ -230,8 +230,12 @@ struct Recovery {
 
     /// Notes what damage of the log may have taken of each tree.
     ///
-    /// - Parameter next: the number of the next record. Older ones that were recovered may have
-    ///   got new numbers below it, and must not pass for newer than what was lost.
+    /// - Parameters:
+    ///   - damage: what was found in the log.
+    ///   - trees: all that there are; any of them may have lost records.
+    ///   - next: the number of the next record. Older ones that were recovered may have got new
+    ///     numbers below it, and must not pass for newer than what was lost.
+    ///   - state: what the manifest is to say.
     private func lose(
         _ damage: [LogDamage],
         of trees: [UInt32: Tree],

@@ -107,7 +107,8 @@ extension Engine {
     ///
     /// Appending goes on meanwhile. After a failed sync the engine takes no more writes; after
     /// `diskFull` it does as soon as there is room, and the batches that were not durable are to be
-    /// abandoned.
+    /// abandoned. A batch may have been taken back by another thread's write, such as that of a
+    /// flush; then `apply` says so.
     ///
     /// - Returns: the position that is durable now.
     /// - Throws: `poisoned`, `diskFull`, `io`.
@@ -147,6 +148,14 @@ extension Engine {
         try log.mark()
     }
 
+    /// Whether a full disk has taken an appended batch back; it is to be abandoned then.
+    ///
+    /// A sync that fails with `diskFull` takes back more than was appended before it began, and
+    /// the next one succeeds without that.
+    public func wasTakenBack(_ position: AppendedPosition) -> Bool {
+        log.wasTakenBack(position)
+    }
+
     /// Gives an appended batch up whose sync failed; it may or may not be there after a restart.
     public func abandon(_ batch: borrowing WriteBatch, at position: AppendedPosition) {
         memory.subtract(batch.sizeInBytes, ordering: .relaxed)
@@ -164,6 +173,11 @@ extension Engine {
         _ batch: borrowing WriteBatch,
         at position: AppendedPosition
     ) -> [ApplyOutcome] {
+        if log.isTakenBack(position) {
+            abandon(batch, at: position)
+            let outcome = ApplyOutcome(result: .takenBack, needsCheck: false)
+            return [ApplyOutcome](repeating: outcome, count: batch.count)
+        }
         let (outcomes, growth) = Self.insert(batch, at: position, log) { tree($0) }
         memory.add(growth - batch.sizeInBytes, ordering: .relaxed)
         return outcomes
@@ -185,7 +199,8 @@ extension Engine {
         let bytes = source.span.bytes
         var next = Record(in: bytes, at: 0)
         while let first = next {
-            guard let tree = tree(first.tree) else {
+            // A tree may have been dropped and made anew since the batch was appended.
+            guard let tree = tree(first.tree), position.end > tree.since else {
                 outcomes.append(ApplyOutcome(result: .treeDropped, needsCheck: false))
                 next = Record(in: bytes, at: first.value.end)
                 continue

@@ -111,13 +111,15 @@ public final class Engine: Sendable {
     /// The numbers of all trees, ascending.
     public var trees: [UInt32] { allTrees.map(\.number) }
 
-    /// Writes edits to the manifest; a failure other than a full disk poisons, since nobody knows
-    /// what the disk holds.
+    /// Writes edits to the manifest.
+    ///
+    /// A disk without room for them changes nothing; any other failure poisons, since nobody knows
+    /// then what the disk holds.
     ///
     /// - Parameters:
     ///   - edits: they must fit.
     ///   - keeper: the manifest, locked by the caller.
-    ///   - tables: what was made for the edits; it is given up if the disk is full.
+    ///   - tables: what was made for the edits and nobody reads; it goes if there is no room.
     /// - Throws: `diskFull` if nothing was written, `io`.
     func record(
         _ edits: [ManifestEdit],
@@ -125,20 +127,26 @@ public final class Engine: Sendable {
         making tables: [Table] = []
     ) throws(StorageError) {
         do throws(StorageError) {
-            try keeper.manifest.append(edits)
+            try keeper.manifest.makeRoom(for: edits)
         } catch {
-            if case .diskFull = error {
-                retire(tables)
-                throw error
+            discard(tables)
+            throw error
+        }
+        do throws(StorageError) {
+            try keeper.manifest.append(edits)
+            for edit in edits {
+                let fits = keeper.state.apply(edit)
+                precondition(fits, "an edit does not fit the manifest: \(edit)")
             }
+            if keeper.manifest.isLong { try writeAnew(&keeper) }
+        } catch {
             log.poison("the manifest could not be written: \(error)")
             throw error
         }
-        for edit in edits {
-            let fits = keeper.state.apply(edit)
-            precondition(fits, "an edit does not fit the manifest: \(edit)")
-        }
-        guard keeper.manifest.isLong else { return }
+    }
+
+    /// Begins a new generation of the manifest, if the disk has room for it.
+    private func writeAnew(_ keeper: inout ManifestKeeper) throws(StorageError) {
         do throws(StorageError) {
             keeper.manifest = try Manifest(
                 writing: keeper.state,
@@ -149,10 +157,8 @@ public final class Engine: Sendable {
             )
             keeper.generation += 1
         } catch {
-            // On a full disk the old one goes on, and the next edit tries again.
-            if case .diskFull = error { return }
-            log.poison("the manifest could not be written: \(error)")
-            throw error
+            // The temporary file was not whole; the manifest that there is goes on.
+            guard case .diskFull = error else { throw error }
         }
     }
 

@@ -26,6 +26,8 @@ extension Recovery {
             let place = "\(directory)/\(name)"
             if let tree, let left = leftOver(of: tree, state) {
                 names.leftOver += left + [place]
+            } else if tree != nil, let strays = try? files.list(place) {
+                names.unknown += strays.map { "\(place)/\($0)" }
             } else {
                 names.unknown.append(place)
             }

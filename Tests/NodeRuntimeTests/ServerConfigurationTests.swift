@@ -99,11 +99,14 @@ import Testing
 
     @Test func `what is wrong with the store's keys is told by their whole path`() throws {
         let found = findings(
-            minimal + "storage:\n  cache_sise: 1MiB\n  disk_reserve: -1\n  parallel_compactions: 0\n"
+            minimal
+                + "storage:\n  cache_sise: 1MiB\n  disk_reserve: -1\n  parallel_compactions: 0\n"
+                + "  open_files: 3\n"
         )
         #expect(
             found.map(\.path) == [
                 "storage.cache_sise", "storage.disk_reserve", "storage.parallel_compactions",
+                "storage.open_files",
             ]
         )
         #expect(found.first?.message.contains("cache_size") == true)

@@ -90,6 +90,8 @@ extension ServerConfiguration {
                 section.size("disk_reserve", in: 0...1 << 50) ?? storage.diskReserve
             storage.parallelCompactions =
                 section.integer("parallel_compactions", in: 1...64) ?? storage.parallelCompactions
+            storage.openFiles =
+                section.integer("open_files", in: 16...1 << 20) ?? storage.openFiles
         }
         maximumValueSize =
             section.size("maximum_value_size", in: 1...Limits.maximumValueSize) ?? maximumValueSize

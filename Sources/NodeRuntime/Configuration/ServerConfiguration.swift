@@ -29,6 +29,10 @@ package struct ServerConfiguration: Equatable, Sendable {
         ///
         /// More use more of the disk and of the cores.
         package var parallelCompactions = 2
+        /// Files of tables held open; 512.
+        ///
+        /// Fewer open files anew more often; more must be allowed to the process.
+        package var openFiles = 512
 
         /// The defaults.
         package init() {}

@@ -43,6 +43,7 @@ struct NodeStore {
         var options = EngineOptions()
         options.memoryBudget = configuration.memoryBudget
         options.cacheSize = configuration.storage.cacheSize
+        options.openFiles = configuration.storage.openFiles
         options.diskReserve = configuration.storage.diskReserve
         options.compaction.maximumParallel = configuration.storage.parallelCompactions
         options.identity = opened.engineIdentity

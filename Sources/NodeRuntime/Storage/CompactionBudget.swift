@@ -1,24 +1,24 @@
-import StorageEngine
+package import StorageEngine
 
 /// How fast all compactions of a node together may read and write, and who has to wait.
-struct CompactionBudget {
+package struct CompactionBudget {
     /// How often the rate is chosen anew.
-    static let period = Duration.milliseconds(100)
+    package static let period = Duration.milliseconds(100)
 
     private var throttle: CompactionThrottle
     private var updateAt: ContinuousClock.Instant?
     /// When all that was done so far has been paid for.
     private var paidAt: ContinuousClock.Instant?
     /// Bytes a second; nil without a limit.
-    private(set) var rate: Int?
+    package private(set) var rate: Int?
 
     /// Begins without a limit.
-    init(settings: CompactionThrottle.Settings = CompactionThrottle.Settings()) {
+    package init(settings: CompactionThrottle.Settings = CompactionThrottle.Settings()) {
         throttle = CompactionThrottle(settings: settings)
     }
 
     /// Whether `update` is due; the caller then calls it.
-    mutating func isUpdateDue(at now: ContinuousClock.Instant) -> Bool {
+    package mutating func isUpdateDue(at now: ContinuousClock.Instant) -> Bool {
         if let updateAt, now < updateAt { return false }
         updateAt = now + Self.period
         return true
@@ -29,7 +29,7 @@ struct CompactionBudget {
     /// - Parameters:
     ///   - backlog: bytes that wait for compaction.
     ///   - foreground: how the foreground fares; nil if that is not known.
-    mutating func update(backlog: Int, foreground: ForegroundLatency.Comparison?) {
+    package mutating func update(backlog: Int, foreground: ForegroundLatency.Comparison?) {
         rate = throttle.allowedRate(
             backlog: backlog,
             latency: foreground?.latency,
@@ -40,7 +40,9 @@ struct CompactionBudget {
     /// Notes bytes that were read or written.
     ///
     /// - Returns: when the compaction may go on.
-    mutating func charge(_ bytes: Int, at now: ContinuousClock.Instant) -> ContinuousClock.Instant {
+    package mutating func charge(_ bytes: Int, at now: ContinuousClock.Instant)
+        -> ContinuousClock.Instant
+    {
         guard let rate, rate > 0 else {
             paidAt = nil
             return now

@@ -3,9 +3,9 @@ import Synchronization
 /// How long lanes wait for the store's disk: lately, and while no compaction runs.
 ///
 /// Syncs and reads are kept apart, since one takes many times as long as the other.
-final class ForegroundLatency: Sendable {
+package final class ForegroundLatency: Sendable {
     /// What a lane waits for.
-    enum Wait: Int, CaseIterable {
+    package enum Wait: Int, CaseIterable, Sendable {
         /// The log's sync, from the first write that waits for it.
         case sync
         /// A job that has to read from the disk, its time in the queue included.
@@ -13,9 +13,17 @@ final class ForegroundLatency: Sendable {
     }
 
     /// What a wait takes beside what it takes without compaction.
-    struct Comparison: Equatable {
-        var latency: Duration
-        var quiet: Duration
+    package struct Comparison: Equatable, Sendable {
+        /// The mean lately.
+        package var latency: Duration
+        /// The mean without compaction.
+        package var quiet: Duration
+
+        /// A wait and what it usually is.
+        package init(latency: Duration, quiet: Duration) {
+            self.latency = latency
+            self.quiet = quiet
+        }
     }
 
     private struct Measured {
@@ -38,8 +46,11 @@ final class ForegroundLatency: Sendable {
 
     private let measured = Mutex(Array(repeating: Measured(), count: Wait.allCases.count))
 
+    /// Begins without knowing anything.
+    package init() {}
+
     /// Notes one wait.
-    func record(_ wait: Wait, _ duration: Duration) {
+    package func record(_ wait: Wait, _ duration: Duration) {
         measured.withLock { measured in
             measured[wait.rawValue].count += 1
             measured[wait.rawValue].sum += duration
@@ -48,7 +59,7 @@ final class ForegroundLatency: Sendable {
 
     /// Takes what was measured since the last call for quiet; to be called often while no
     /// compaction runs.
-    func settle() {
+    package func settle() {
         measured.withLock { measured in
             for index in measured.indices {
                 guard let mean = measured[index].takeMean() else { continue }
@@ -60,7 +71,7 @@ final class ForegroundLatency: Sendable {
 
     /// What was measured since the last call, of the wait that suffers most; nil if nothing was,
     /// or nothing is known to compare it with.
-    func compare() -> Comparison? {
+    package func compare() -> Comparison? {
         measured.withLock { measured in
             var worst: Comparison?
             for index in measured.indices {

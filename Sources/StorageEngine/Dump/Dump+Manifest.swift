@@ -67,7 +67,10 @@ extension Dump {
             }
             offset = range.end
         }
-        if let lost { line("  torn or damaged from byte \(lost) to the end") }
+        if let lost {
+            let isRoom = span.extracting(lost..<span.byteCount).array().allSatisfy { $0 == 0 }
+            line("  \(isRoom ? "room" : "torn or damaged") from byte \(lost) to the end")
+        }
         line("  \(counts.records) records, \(counts.seals) of them seals, \(counts.edits) edits")
         return state
     }

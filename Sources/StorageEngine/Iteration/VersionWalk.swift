@@ -106,7 +106,10 @@ struct VersionWalk {
     private mutating func join(at prefix: UInt64) throws(StorageError) {
         var joined: [Version] = []
         try view.visit(tree: tree, from: .from(prefix: prefix), through: prefix) {
-            prefix, key, value, stamp in
+            prefix,
+            key,
+            value,
+            stamp in
             let keyDigest = Table.hash(orderedKey(prefix, key).span.bytes)
             joined.append(
                 Version(keyDigest: keyDigest, versionDigest: digest(value), stamp: stamp)
@@ -120,8 +123,9 @@ struct VersionWalk {
 extension Part {
     /// Whether it may have keys of a range of prefixes.
     func mayHold(from first: UInt64, through last: UInt64) -> Bool {
+        let lower = reference.lower
         let end = reference.upper ?? reference.metadata.lastKey
-        return prefix(ofOrderedKey: reference.lower.span.bytes) <= last
+        return prefix(ofOrderedKey: lower.span.bytes) <= last
             && prefix(ofOrderedKey: end.span.bytes) >= first
     }
 }

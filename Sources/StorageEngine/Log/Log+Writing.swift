@@ -26,6 +26,11 @@ extension Log {
         try write(syncing: false, for: position)
     }
 
+    /// Whether a full disk has taken a batch back.
+    package func wasTakenBack(_ position: AppendedPosition) -> Bool {
+        buffer.withLock { $0.reasonDropped(position.sequence) != nil }
+    }
+
     /// Writes what was appended, and syncs it if asked to.
     ///
     /// A full disk takes back what is not written: its owners are told `diskFull`, and the log goes
@@ -231,6 +236,7 @@ extension Log {
         let file = writer.file
         let offset = buffer.withLock { Int($0.written.offset) }
         try orPoison { () throws(FileSystemError) in try file.rewind(to: offset) }
+        hasTakenBack.store(true, ordering: .releasing)
         buffer.withLock { buffer in
             // Batches that were written before are durable with the next sync.
             if !writer.isUnsynced { buffer.synced() }

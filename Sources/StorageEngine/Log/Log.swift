@@ -24,6 +24,8 @@ package final class Log: Sendable {
     let segmentFiles: LogSegments
     let buffer: Mutex<LogBuffer>
     let writer: Mutex<Writer>
+    /// Whether anything was ever taken back; asked before the lock that tells what.
+    let hasTakenBack = Atomic(false)
     /// Records before it are on the disk, for those who wait to see without a lock.
     ///
     /// It stays behind once any were taken back: from then on the number alone does not tell.
@@ -150,6 +152,12 @@ package final class Log: Sendable {
     static let maximumKeySize = 65_527
     /// The most bytes of records that a batch can hold.
     static let maximumBatchSize = 1 << 30
+
+    /// Whether a full disk took a batch back before it was written, whoever's write that was.
+    package func isTakenBack(_ position: AppendedPosition) -> Bool {
+        guard hasTakenBack.load(ordering: .acquiring) else { return false }
+        return buffer.withLock { $0.reasonDropped(position.sequence) != nil }
+    }
 
     /// Notes that a batch reached the memtables.
     package func applied(_ position: AppendedPosition) {

@@ -186,6 +186,7 @@ enum LogFormat {
 struct LogPlace {
     private let base: UInt32
 
+    // On disk: never renumber.
     init(identity: UInt64, segment: UInt64) {
         var mixed = (identity ^ identity >> 33) &* 0xFF51_AFD7_ED55_8CCD
         mixed ^= mixed >> 32
@@ -194,6 +195,7 @@ struct LogPlace {
             ^ UInt32(truncatingIfNeeded: segment) &* 0xC2B2_AE3D
     }
 
+    // On disk: never renumber.
     /// What a checksum is joined with by exclusive or.
     func word(offset: Int, sequence: UInt64) -> UInt32 {
         base ^ UInt32(truncatingIfNeeded: offset) &* 0x9E37_79B1

@@ -107,13 +107,13 @@ final class Manifest {
         }
     }
 
-    private let files: any FileSystem
-    private let path: String
     private let file: any WritableFile
     private let identity: UInt64
     private let generation: UInt64
     private var size: Int
     private let sizeWhenWritten: Int
+    /// Bytes of the file, zeros behind `size` included.
+    private var allocated: Int
 
     /// Writes a new manifest in place of the old.
     ///
@@ -127,8 +127,6 @@ final class Manifest {
     ) throws(StorageError) {
         self.identity = identity
         self.generation = generation
-        self.files = files
-        path = FileNames.manifest(directory)
         var writer = ByteWriter()
         writer.uint64(Self.magic)
         writer.uint32(Self.version)
@@ -140,6 +138,7 @@ final class Manifest {
         let bytes = writer.bytes
         size = bytes.count
         sizeWhenWritten = bytes.count
+        allocated = bytes.count
         let temporary = FileNames.temporaryManifest(directory)
         do throws(FileSystemError) {
             if try files.exists(temporary) { try files.remove(temporary) }
@@ -152,7 +151,7 @@ final class Manifest {
         }
         do throws(FileSystemError) {
             try file.sync()
-            try files.rename(temporary, to: path)
+            try files.rename(temporary, to: FileNames.manifest(directory))
             try files.syncDirectory(directory)
         } catch {
             throw .io(error)
@@ -162,40 +161,37 @@ final class Manifest {
     /// Whether a new generation would be much shorter.
     var isLong: Bool { size > 1 << 20 && size > 4 * sizeWhenWritten }
 
+    /// Bytes by which the file is made longer at a time.
+    private static let roomSize = 16 << 10
+
+    /// Makes room on the disk for edits, so that `append` cannot find it full.
+    ///
+    /// - Throws: `diskFull`, after which nothing has changed; `io`.
+    func makeRoom(for edits: [ManifestEdit]) throws(StorageError) {
+        var writer = ByteWriter()
+        Self.append(edits, identity, generation, at: size, to: &writer)
+        Self.append([], identity, generation, at: size, to: &writer)
+        let needed = size + writer.count
+        guard needed > allocated else { return }
+        let target = (needed / Self.roomSize + 1) * Self.roomSize
+        try onDisk { () throws(FileSystemError) in try file.extend(to: target) }
+        allocated = target
+    }
+
     /// Appends edits that hold together or not at all; they are on the disk and sealed on return.
     ///
-    /// - Throws: `diskFull` if the file is as it was; `io`, after which nobody knows what it holds.
+    /// After a failure nobody knows whether they hold.
     func append(_ edits: [ManifestEdit]) throws(StorageError) {
-        let start = size
         for record in [edits, []] {
             var writer = ByteWriter()
             Self.append(record, identity, generation, at: size, to: &writer)
             let bytes = writer.bytes
-            do throws(FileSystemError) {
+            try onDisk { () throws(FileSystemError) in
                 try file.append(bytes.span.bytes)
-            } catch {
-                if error.reason == .noSpace { try takeBack(to: start) }
-                throw StorageError(error)
-            }
-            do throws(FileSystemError) {
                 try file.sync()
-            } catch {
-                throw .io(error)
             }
             size += bytes.count
         }
-    }
-
-    /// Cuts the file after the disk was full, so that nothing of the edits comes back.
-    private func takeBack(to start: Int) throws(StorageError) {
-        do throws(FileSystemError) {
-            try file.rewind(to: start)
-            try files.truncate(path, to: start)
-            try file.sync()
-        } catch {
-            throw .io(error)
-        }
-        size = start
     }
 
     /// Binds a checksum to an engine, a generation of its manifest and a place there.

@@ -32,6 +32,7 @@ enum TableFormat {
     /// Binds a file's seed to a place in it, so that a block that was moved fails.
     ///
     /// Two places less than 4 GiB apart never get the same.
+    // On disk: never renumber.
     static func seed(_ file: UInt32, at offset: Int) -> UInt32 {
         let place = UInt64(truncatingIfNeeded: offset)
         let high = UInt32(truncatingIfNeeded: place >> 32)
