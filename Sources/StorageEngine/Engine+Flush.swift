@@ -47,15 +47,21 @@ extension Engine {
             isSynced = true
         }
         let table = try write(frozen, of: tree)
-        let metadata = table.metadata
         try manifest.withLock { keeper throws(StorageError) in
             guard self.tree(tree.number) === tree else {
                 retire([table])
                 return
             }
-            let reference = TableReference(metadata, order: metadata.number)
+            let reference = TableReference(table.metadata, order: table.metadata.number)
             let begin = logBeginning(without: frozen.count, of: tree)
-            if begin < segment, !isSynced { try log.write(syncing: true) }
+            if begin < segment, !isSynced {
+                do throws(StorageError) {
+                    try log.write(syncing: true)
+                } catch {
+                    retire([table])
+                    throw error
+                }
+            }
             try record(
                 [
                     .replaceTables(tree: tree.number, removed: [], added: [reference]),
@@ -75,7 +81,7 @@ extension Engine {
             memory.subtract(frozen.reduce(0) { $0 + $1.sizeInBytes }, ordering: .relaxed)
             isOverloaded.store(false, ordering: .relaxed)
             tree.upkeep.withLock { $0.hasFailedFlush = false }
-            counters.flushedBytes.add(Int(clamping: metadata.length))
+            counters.flushedBytes.add(Int(clamping: table.metadata.length))
             try log.trim(before: keeper.state.logBegins)
         }
         try trimLog()

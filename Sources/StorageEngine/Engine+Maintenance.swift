@@ -37,7 +37,8 @@ extension Engine {
     /// The piece of upkeep that is most due, or nil.
     ///
     /// A flush is due for memtables that an earlier flush failed on, once five eighths of the memory
-    /// budget are used or a batch was refused, and when a tree keeps more of the log than the budget and two segments; then comes
+    /// budget are used or a batch was refused, and when a tree keeps more of the log than the budget
+    /// and two segments; then comes
     /// what the compaction policy chooses. Asks the disk for its free space if a reserve is set.
     public func nextMaintenance() -> MaintenanceJob? {
         if log.refusal != nil { return nil }
@@ -79,9 +80,17 @@ extension Engine {
     }
 
     /// Flushes what is due; compactions do so on their way, or writers would wait for their end.
+    ///
+    /// One that failed before is not tried here: a full disk is to get room by the compaction.
     func flushWhatIsDue() throws(StorageError) {
-        guard let number = nextFlush(), let tree = tree(number) else { return }
-        try flushIfIdle(tree)
+        guard let number = nextFlush(), let tree = tree(number),
+            !tree.upkeep.withLock({ $0.hasFailedFlush })
+        else { return }
+        do throws(StorageError) {
+            try flushIfIdle(tree)
+        } catch {
+            guard case .diskFull = error else { throw error }
+        }
     }
 
     private func nextFlush() -> UInt32? {
@@ -153,7 +162,7 @@ extension Engine {
     }
 
     /// Removes the files of tables that the manifest does without and no view reads.
-    private func removeObsoleteFiles() throws(StorageError) {
+    func removeObsoleteFiles() throws(StorageError) {
         let gone = obsolete.withLock { tables in
             var gone: [TableMetadata] = []
             for index in tables.indices.reversed() where isKnownUniquelyReferenced(&tables[index]) {

@@ -172,5 +172,7 @@ public final class Engine: Sendable {
         _ = try log.write(syncing: true)
         try log.mark()
         try log.close()
+        // Those of tables that the manifest never knew would be nobody's from the next start on.
+        try removeObsoleteFiles()
     }
 }

@@ -1,7 +1,8 @@
 import ClusterPrimitives
 import FileSystems
-import StorageEngine
 import Testing
+
+@testable import StorageEngine
 
 extension EngineDrive {
     private mutating func makeBatch() -> (batch: WriteBatch, writes: [ModelWrite]) {
