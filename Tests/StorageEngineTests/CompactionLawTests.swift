@@ -74,8 +74,8 @@ import Testing
         #expect(model.keys == all, "seed \(seed)")
     }
 
-    @Test(arguments: [(25, 3.0), (125, 4.0), (256, 4.5)])
-    func `entries are written about log₅ n times over n flushes`(
+    @Test(arguments: [(16, 3.0), (64, 4.0), (256, 5.0)])
+    func `entries are written about log₄ n times over n flushes`(
         flushes: Int,
         bound: Double
     ) throws {

@@ -24,11 +24,7 @@ import Testing
 private struct TreeDrawing {
     struct Unreadable: Error { var line: String }
 
-    var policy = {
-        var policy = SizeTieredPolicy()
-        policy.minimumTables = 4
-        return policy
-    }()
+    var policy = SizeTieredPolicy()
     var picture = TreePicture(parts: [])
     var isManual = false
 

@@ -136,7 +136,6 @@ import Testing
         var engine = try openEngine(disk) {
             $0.spareSegments = 0
             $0.fragmentSize = 2000
-            $0.compaction.minimumTables = 4
         }
         try engine.createTree(1, rule: .overwrite)
         for round in 0..<4 as Range<UInt8> {

@@ -54,7 +54,6 @@ import Testing
         let engine = try openEngine(disk) {
             $0.cacheSize = 0
             $0.spareSegments = 0
-            $0.compaction.minimumTables = 4
         }
         try engine.createTree(1, rule: .overwrite)
         for round in 0..<4 as Range<UInt8> {

@@ -1,15 +1,15 @@
 /// Which tables are compacted together: runs of like size, once there are enough of them.
 ///
-/// The buckets are those of Cassandra's size-tiered strategy. Each flush makes a run; five runs of
-/// like size become one of five times the size, so that an entry is written about log₅ n times
-/// over n flushes, and a key is in at most four runs of each size. Unlike there a large
+/// The buckets are those of Cassandra's size-tiered strategy. Each flush makes a run; four runs of
+/// like size become one of four times the size, so that an entry is written about log₄ n times
+/// over n flushes, and a key is in at most three runs of each size. Unlike there a large
 /// compaction is cut into ranges of keys, done apart and side by side, so that none needs twice
 /// the room of its inputs; until all of them are done its runs count for no other bucket.
 public struct SizeTieredPolicy: Sendable {
-    /// Runs of like size from which on they are merged, at least 2; 5.
+    /// Runs of like size from which on they are merged, at least 2; 4.
     ///
     /// Fewer make reads cheaper and writes dearer.
-    public var minimumTables = 5
+    public var minimumTables = 4
     /// Runs that are merged at a time at most, at least `minimumTables`; 32.
     ///
     /// Each costs a buffer while it is read.
