@@ -69,10 +69,15 @@ struct Compaction: ~Copyable {
         }
     }
 
+    /// Whether a part is an input, or what an earlier commit left of one.
+    private func isInput(_ reference: TableReference) -> Bool {
+        inputs.contains(reference.metadata.number) && choice.orders.contains(reference.order)
+    }
+
     /// A walk over the inputs, which holds only those tables that it has not passed.
     private func openInputs() throws(StorageError) -> MergingCursor {
         let parts = tree.view.parts.filter { part in
-            inputs.contains(part.reference.metadata.number)
+            isInput(part.reference)
                 && part.reference.overlaps(choice.lower, choice.upper)
         }
         return try MergingCursor(
@@ -129,8 +134,7 @@ struct Compaction: ~Copyable {
         let hash = Table.hash(key)
         return view.runs.contains { run in
             guard let part = run.part(for: key) else { return false }
-            return !inputs.contains(part.reference.metadata.number)
-                && part.table.mayContain(hash: hash)
+            return !isInput(part.reference) && part.table.mayContain(hash: hash)
         }
     }
 
@@ -159,8 +163,7 @@ struct Compaction: ~Copyable {
         let remaining = Set(
             tree.view.parts.map(\.reference)
                 .filter { reference in
-                    inputs.contains(reference.metadata.number)
-                        && reference.overlaps(from, to)
+                    isInput(reference) && reference.overlaps(from, to)
                 }
                 .map(\.part)
         )
