@@ -4,7 +4,8 @@ package import ClusterPrimitives
 /// Asks for a new keyspace.
 ///
 ///     create := name: text, mode: uint8, lifetime: uint64 ms, read: uint8, write: uint8,
-///               count: uint32, count × (datacenter: text, replicas: uint8)
+///               compression: uint8, count: uint32,
+///               count × (datacenter: text, replicas: uint8)
 package struct CreateKeyspaceRequest: Equatable, Sendable {
     /// Replicas in one datacenter.
     package struct Replication: Equatable, Sendable {
@@ -30,6 +31,8 @@ package struct CreateKeyspaceRequest: Equatable, Sendable {
     package var readConsistency: ConsistencyLevel
     /// The write level of requests that name none.
     package var writeConsistency: ConsistencyLevel
+    /// The compression's number; the topology knows them.
+    package var compression: UInt8
     /// Replicas for each datacenter.
     package var replication: [Replication]
 
@@ -40,6 +43,7 @@ package struct CreateKeyspaceRequest: Equatable, Sendable {
         lifetime: UInt64,
         readConsistency: ConsistencyLevel,
         writeConsistency: ConsistencyLevel,
+        compression: UInt8 = 0,
         replication: [Replication]
     ) {
         self.name = name
@@ -47,6 +51,7 @@ package struct CreateKeyspaceRequest: Equatable, Sendable {
         self.lifetime = lifetime
         self.readConsistency = readConsistency
         self.writeConsistency = writeConsistency
+        self.compression = compression
         self.replication = replication
     }
 
@@ -60,6 +65,7 @@ package struct CreateKeyspaceRequest: Equatable, Sendable {
         else { throw .invalid(field: "consistency level", value: 0) }
         readConsistency = read
         writeConsistency = write
+        compression = try reader.uint8(in: bytes, "compression")
         replication = []
         for _ in 0..<(try reader.count(in: bytes, limit: Limits.datacenters, "replication")) {
             replication.append(
@@ -79,6 +85,7 @@ package struct CreateKeyspaceRequest: Equatable, Sendable {
         writer.uint64(lifetime)
         writer.uint8(readConsistency.rawValue)
         writer.uint8(writeConsistency.rawValue)
+        writer.uint8(compression)
         writer.uint32(UInt32(replication.count))
         for entry in replication {
             writer.string(entry.datacenter)

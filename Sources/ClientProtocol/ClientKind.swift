@@ -24,6 +24,9 @@ package enum ClientKind: UInt8, Sendable {
     case dropKeyspace = 9
     /// `FaultRequest`, answered by `done`; for admins, where the node's configuration allows it.
     case fault = 10
+    /// `UpkeepRequest`, answered by `upkeepReport` when the work is done, perhaps hours later; for
+    /// admins. The node goes on with it when the connection ends.
+    case upkeep = 11
 
     /// `ClientHelloReply`.
     case helloReply = 64
@@ -39,6 +42,8 @@ package enum ClientKind: UInt8, Sendable {
     case statusReport = 70
     /// Empty.
     case done = 71
+    /// `UpkeepResponse`.
+    case upkeepReport = 72
     /// `FailureResponse`.
     case failure = 127
 }

@@ -19,6 +19,8 @@ package struct ControlEffects: ~Copyable {
     package var clockBound: HybridTimestamp?
     /// The peers to be cut off from now on, by fault injection.
     package var blockedPeers: [NodeID]?
+    /// Upkeep for the store to begin, answered by `ControlPlane.upkeepFinished`; none is under way.
+    package var upkeep: UpkeepJob?
     /// What an operator or a test may want to know.
     package var notices: [NodeNotice] = []
 

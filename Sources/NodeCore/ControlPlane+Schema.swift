@@ -77,6 +77,18 @@ extension ControlPlane {
                 )
                 return
             }
+            guard let compression = BlockCompression(code: decoded.compression) else {
+                fail(
+                    asker,
+                    FailureResponse(
+                        code: .invalid,
+                        message: "this version knows no compression \(decoded.compression)",
+                        advice: "Nothing was changed. Use \(BlockCompression.choices)."
+                    ),
+                    into: &effects
+                )
+                return
+            }
             let definition = KeyspaceDefinition(
                 name: decoded.name,
                 replication: decoded.replication.map {
@@ -88,7 +100,8 @@ extension ControlPlane {
                 mode: mode,
                 defaultTimeToLiveMilliseconds: decoded.lifetime,
                 readConsistency: decoded.readConsistency,
-                writeConsistency: decoded.writeConsistency
+                writeConsistency: decoded.writeConsistency,
+                compression: compression
             )
             begin(.create(definition), asker, at: now, into: &effects)
         case .dropKeyspace(let body):
@@ -101,6 +114,8 @@ extension ControlPlane {
             begin(.drop(decoded.name), asker, at: now, into: &effects)
         case .fault(let body):
             block(body, asker, into: &effects)
+        case .upkeep(let body):
+            beginUpkeep(body, asker, at: now, into: &effects)
         }
     }
 
@@ -457,7 +472,7 @@ extension ControlPlane {
         reply(.failure, to: asker, into: &effects) { failure.encode(into: &$0) }
     }
 
-    private func refuseMalformed(_ asker: Asker, into effects: inout ControlEffects) {
+    func refuseMalformed(_ asker: Asker, into effects: inout ControlEffects) {
         fail(
             asker,
             FailureResponse(

@@ -64,6 +64,8 @@ package struct ControlPlane: ~Copyable {
     var nextFetch: MonotonicInstant
     /// Clients that wait for a chosen topology to be in force here.
     var awaitingAdoption: [(epoch: UInt64, asker: Asker, deadline: MonotonicInstant)] = []
+    /// Nil while no upkeep that an operator asked for is under way.
+    var runningUpkeep: RunningUpkeep?
 
     /// The control plane of a node that just started.
     ///

@@ -102,4 +102,6 @@ package enum ClientControlRequest: Sendable {
     case dropKeyspace([UInt8])
     /// Cut peers off; the body of a `fault` frame.
     case fault([UInt8])
+    /// Flush, compact, verify or scrub this node's store; the body of an `upkeep` frame.
+    case upkeep([UInt8])
 }

@@ -48,7 +48,7 @@ extension Lane {
             control(.describe, sink, into: &effects)
         case .status:
             control(.status, sink, into: &effects)
-        case .createKeyspace, .dropKeyspace, .fault:
+        case .createKeyspace, .dropKeyspace, .fault, .upkeep:
             guard isAdmin else {
                 fail(
                     sink,
@@ -65,10 +65,11 @@ extension Lane {
             switch kind {
             case .createKeyspace: control(.createKeyspace(copy), sink, into: &effects)
             case .dropKeyspace: control(.dropKeyspace(copy), sink, into: &effects)
+            case .upkeep: control(.upkeep(copy), sink, into: &effects)
             default: control(.fault(copy), sink, into: &effects)
             }
         case .hello, .helloReply, .value, .written, .page, .topology, .statusReport, .done,
-            .failure:
+            .upkeepReport, .failure:
             fail(
                 sink,
                 FailureResponse(

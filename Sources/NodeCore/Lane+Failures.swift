@@ -101,22 +101,19 @@ extension Lane {
         let counted = core.rule.counted(core.acknowledged)
         let required = core.rule.required
         if isRefused {
-            let why =
-                switch core.refusal {
-                case .refusedClock: "its stamp lies too far ahead of their clocks"
-                case .overloaded: "they are overloaded"
-                case .unknownKeyspace: "they do not know the keyspace yet"
-                default: "they refused it"
-                }
             return FailureResponse(
-                code: core.refusal == .overloaded ? .overloaded : .unavailable,
+                code: core.refusal == .overloaded || core.refusal == .noRoom
+                    ? .overloaded : .unavailable,
                 written: .no,
                 level: write.level,
                 required: UInt8(clamping: required),
                 acknowledged: 0,
                 message: "\(write.level) needs \(required) replicas of \"\(describe(key))\"; "
-                    + "\(names(core.plan, core.refused)) applied nothing: \(why).",
-                advice: "Nothing was written. Try again."
+                    + "\(names(core.plan, core.refused)) applied nothing: "
+                    + "\(reason(core.refusal)).",
+                advice: core.refusal == .noRoom
+                    ? "Nothing was written. Make room on the disks; reads and deletions go on."
+                    : "Nothing was written. Try again."
             )
         }
         var parts: [String] = []
@@ -124,7 +121,10 @@ extension Lane {
         if !core.pending.isEmpty {
             parts.append("\(names(core.plan, core.pending)) did not answer in time")
         }
-        if !core.refused.isEmpty { parts.append("\(names(core.plan, core.refused)) refused") }
+        if !core.refused.isEmpty {
+            let refused = names(core.plan, core.refused)
+            parts.append("\(refused) refused: \(reason(core.refusal))")
+        }
         return FailureResponse(
             code: .timeout,
             written: .unknown,
@@ -136,6 +136,17 @@ extension Lane {
                 + "\"\(describe(key))\"; \(parts.joined(separator: ", ")).",
             advice: "Some replicas may have it. Read it, or write it again."
         )
+    }
+
+    /// Why replicas applied nothing.
+    private func reason(_ refusal: WriteStatus?) -> String {
+        switch refusal {
+        case .refusedClock: "its stamp lies too far ahead of their clocks"
+        case .overloaded: "they are overloaded"
+        case .unknownKeyspace: "they do not know the keyspace yet"
+        case .noRoom: "their disks have less room than storage.disk_reserve keeps free"
+        default: "they refused it"
+        }
     }
 
     /// The failure of a read whose level was not met.

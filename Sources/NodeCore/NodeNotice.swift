@@ -24,4 +24,8 @@ package enum NodeNotice: Equatable, Sendable {
     case lateAnswer(from: NodeID)
     /// Peers are cut off by fault injection; none when it ended.
     case peersBlocked([NodeID])
+    /// Upkeep of the store that an operator asked for begins.
+    case upkeepBegan(String)
+    /// It is over; damage was found in these keyspaces.
+    case upkeepEnded(String, elapsed: Duration, damagedKeyspaces: [String])
 }

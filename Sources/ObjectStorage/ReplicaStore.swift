@@ -14,7 +14,7 @@ import Synchronization
 /// share one sync: `submit` gives them their place in the log, `sync` makes them durable,
 /// `finish` makes them visible and says what became of each.
 package final class ReplicaStore: Sendable {
-    private let engine: Engine
+    let engine: Engine
     private let trees: Mutex<Set<UInt32>>
 
     /// The merge rule of lww keyspaces.
@@ -55,17 +55,49 @@ package final class ReplicaStore: Sendable {
             damage: .isolate
         )
         let store = ReplicaStore(engine: engine)
-        try store.adopt(topology)
-        // Recovery fills the memtables beyond their budget; nothing is taken before they are tables.
-        while let job = engine.nextMaintenance() { try engine.perform(job) }
+        do throws(StorageError) {
+            try store.adopt(topology)
+            try store.flushRecovered()
+        } catch {
+            // It is the first failure that counts; closing gives the directory free.
+            try? engine.close()
+            throw error
+        }
         return store
     }
+
+    /// Makes tables of the memtables that recovery filled beyond their budget.
+    ///
+    /// Nothing is taken before that. Without room for them the store can still be read.
+    private func flushRecovered() throws(StorageError) {
+        do throws(StorageError) {
+            while let job = engine.nextMaintenance(), case .flush = job { try engine.perform(job) }
+        } catch {
+            guard case .diskFull = error else { throw error }
+        }
+    }
+
+    /// Damage that was found on opening; what was lost with it is unknown here, never absent.
+    package var damage: [StorageError] { engine.damage }
+
+    /// Files in the store's directory that are none of its own, left alone.
+    package var unknownFiles: [String] { engine.unknownFiles }
 
     /// Creates the trees of new keyspaces and drops those of dropped ones, durably.
     package func adopt(_ topology: Topology) throws(StorageError) {
         let wanted = topology.keyspaces.map(\.number.rawValue)
-        for number in wanted where !engine.trees.contains(number) {
-            try engine.createTree(number, rule: Self.lastWriterWins)
+        for keyspace in topology.keyspaces {
+            let number = keyspace.number.rawValue
+            let compression = Compression(keyspace.compression)
+            if engine.trees.contains(number) {
+                try engine.setCompression(compression, tree: number)
+            } else {
+                try engine.createTree(
+                    number,
+                    rule: Self.lastWriterWins,
+                    compression: compression
+                )
+            }
         }
         for number in engine.trees where !wanted.contains(number) {
             _ = trees.withLock { $0.remove(number) }
@@ -89,6 +121,8 @@ package final class ReplicaStore: Sendable {
             var keyspace: KeyspaceNumber
             var token: UInt64
             var key: [UInt8]
+            /// Where the record lies in the payload of its turn.
+            var record: ByteRange
         }
 
         var batch = WriteBatch()
@@ -180,7 +214,8 @@ package final class ReplicaStore: Sendable {
                         purpose: purpose,
                         keyspace: job.keyspace,
                         token: job.token,
-                        key: Array(payload[key.offset..<key.end])
+                        key: Array(payload[key.offset..<key.end]),
+                        record: record
                     )
                 )
             case .read(let key, let contents):
@@ -216,17 +251,61 @@ package final class ReplicaStore: Sendable {
             staged.position = try engine.append(staged.batch)
             return staged
         } catch {
-            let status: WriteStatus =
-                switch error {
-                case .overloaded, .diskFull, .diskReserve: .overloaded
-                case .unknownTree: .unknownKeyspace
-                default: .failed
-                }
-            for item in staged.items {
-                results.append(
-                    .written(item.origin, status, version: item.version, shadow: .zero)
-                )
+            if case .diskReserve = error {
+                return stageTombstones(of: staged, payload, results: &results)
             }
+            refuse(staged.items, error, results: &results)
+            return nil
+        }
+    }
+
+    private func refuse(
+        _ items: [StagedWrites.Item],
+        _ error: StorageError,
+        results: inout [StorageResult]
+    ) {
+        let status: WriteStatus =
+            switch error {
+            case .overloaded: .overloaded
+            case .diskFull, .diskReserve: .noRoom
+            case .unknownTree: .unknownKeyspace
+            default: .failed
+            }
+        for item in items {
+            results.append(.written(item.origin, status, version: item.version, shadow: .zero))
+        }
+    }
+
+    /// Refuses the values of a turn and lets its deletions have the disk's reserve.
+    private func stageTombstones(
+        of refused: StagedWrites,
+        _ payload: [UInt8],
+        results: inout [StorageResult]
+    ) -> StagedWrites? {
+        var staged = StagedWrites()
+        var values: [StagedWrites.Item] = []
+        for item in refused.items {
+            let record = try? StoredRecord(decoding: item.record, of: payload.span.bytes)
+            guard record?.isTombstone == true else {
+                values.append(item)
+                continue
+            }
+            staged.batch.put(
+                tree: item.keyspace.rawValue,
+                prefix: item.token,
+                key: item.key,
+                value: Array(payload[item.record.offset..<item.record.end]),
+                stamp: item.version.timestamp.rawValue
+            )
+            staged.items.append(item)
+        }
+        refuse(values, .diskReserve(limit: 0), results: &results)
+        guard !staged.items.isEmpty else { return nil }
+        do {
+            staged.position = try engine.append(staged.batch, usingReserve: true)
+            return staged
+        } catch {
+            refuse(staged.items, error, results: &results)
             return nil
         }
     }
@@ -288,6 +367,8 @@ package final class ReplicaStore: Sendable {
                 }
             case .treeDropped:
                 status = .unknownKeyspace
+            case .takenBack:
+                status = .failed
             }
             if status == .applied, outcome.needsCheck, item.purpose == .foreground {
                 let check = DeferredJob(
@@ -320,9 +401,20 @@ package final class ReplicaStore: Sendable {
     }
 
     /// Does a piece of upkeep; blocks on the disk.
-    package func perform(_ job: MaintenanceJob) throws(StorageError) {
-        try engine.perform(job)
+    ///
+    /// `pace` is asked by compactions after about each megabyte.
+    package func perform(
+        _ job: MaintenanceJob,
+        pace: (CompactionProgress) -> CompactionPace = { _ in .goOn }
+    ) throws(StorageError) {
+        try engine.perform(job, pace: pace)
     }
+
+    /// How long to wait before the next writes are synced, so that flushes keep up; at most 10 ms.
+    package var writeDelay: Duration { engine.writeDelay }
+
+    /// Bytes of the tables that wait for a compaction, about.
+    package var compactionBacklog: Int { engine.compactionBacklog }
 
     /// Bytes of all tables and memtables.
     package var load: UInt64 {
@@ -471,5 +563,15 @@ package final class ReplicaStore: Sendable {
     private static func version(of record: [UInt8]) -> Version {
         let range = ByteRange(offset: 0, count: record.count)
         return (try? StoredRecord(decoding: range, of: record.span.bytes))?.version ?? .zero
+    }
+}
+
+extension Compression {
+    /// The engine's name for how a keyspace is stored.
+    init(_ compression: BlockCompression) {
+        switch compression {
+        case .none: self = .none
+        case .zlib(let level): self = .zlib(level: level)
+        }
     }
 }

@@ -63,6 +63,8 @@ package struct Keyspace: Equatable, Sendable {
     package var readConsistency: ConsistencyLevel
     /// The level of a write that names none.
     package var writeConsistency: ConsistencyLevel
+    /// How its tables are stored.
+    package var compression: BlockCompression
 
     /// A keyspace of these parts.
     package init(
@@ -72,7 +74,8 @@ package struct Keyspace: Equatable, Sendable {
         mode: ConflictMode,
         defaultTimeToLiveMilliseconds: UInt64 = 0,
         readConsistency: ConsistencyLevel = .standard,
-        writeConsistency: ConsistencyLevel = .standard
+        writeConsistency: ConsistencyLevel = .standard,
+        compression: BlockCompression = .none
     ) {
         self.number = number
         self.name = name
@@ -81,6 +84,7 @@ package struct Keyspace: Equatable, Sendable {
         self.defaultTimeToLiveMilliseconds = defaultTimeToLiveMilliseconds
         self.readConsistency = readConsistency
         self.writeConsistency = writeConsistency
+        self.compression = compression
     }
 
     /// Replicas of one key in `datacenter`, 0 when it has none there.
@@ -120,6 +124,8 @@ package struct KeyspaceDefinition: Equatable, Sendable {
     package var readConsistency: ConsistencyLevel
     /// The level of a write that names none.
     package var writeConsistency: ConsistencyLevel
+    /// How its tables are stored.
+    package var compression: BlockCompression
 
     /// A definition of these parts.
     package init(
@@ -128,7 +134,8 @@ package struct KeyspaceDefinition: Equatable, Sendable {
         mode: ConflictMode = .lww,
         defaultTimeToLiveMilliseconds: UInt64 = 0,
         readConsistency: ConsistencyLevel = .standard,
-        writeConsistency: ConsistencyLevel = .standard
+        writeConsistency: ConsistencyLevel = .standard,
+        compression: BlockCompression = .none
     ) {
         self.name = name
         self.replication = replication
@@ -136,5 +143,6 @@ package struct KeyspaceDefinition: Equatable, Sendable {
         self.defaultTimeToLiveMilliseconds = defaultTimeToLiveMilliseconds
         self.readConsistency = readConsistency
         self.writeConsistency = writeConsistency
+        self.compression = compression
     }
 }

@@ -14,6 +14,7 @@ internal import ClusterPrimitives
 ///     endpoint   := host: text   port: uint16
 ///     keyspace   := number: uint32   name: text   mode: uint8   timeToLive: uint64
 ///                   readConsistency: uint8   writeConsistency: uint8
+///                   compression: uint8 (0 none, else zlib's level)
 ///                   count: uint32   (datacenter: uint8   replicas: uint8) …
 ///
 /// Lists are ascending by what identifies their elements, so a topology has exactly one encoding.
@@ -73,6 +74,7 @@ extension Topology {
         writer.uint64(keyspace.defaultTimeToLiveMilliseconds)
         writer.uint8(keyspace.readConsistency.rawValue)
         writer.uint8(keyspace.writeConsistency.rawValue)
+        writer.uint8(keyspace.compression.code)
         writer.uint32(UInt32(keyspace.replication.count))
         for replication in keyspace.replication {
             writer.uint8(replication.datacenter.rawValue)
@@ -186,6 +188,10 @@ extension Topology {
         let timeToLive = try reader.uint64(in: span, "time to live")
         let read = try consistency(&reader, span, "read consistency")
         let write = try consistency(&reader, span, "write consistency")
+        let rawCompression = try reader.uint8(in: span, "compression")
+        guard let compression = BlockCompression(code: rawCompression) else {
+            throw .invalid(field: "compression", value: UInt64(rawCompression))
+        }
         var replication: [DatacenterReplication] = []
         for _ in 0..<(try reader.count(in: span, limit: Limits.datacenters, "replication")) {
             let datacenter = DatacenterID(try reader.uint8(in: span, "replicated datacenter"))
@@ -199,7 +205,8 @@ extension Topology {
             mode: mode,
             defaultTimeToLiveMilliseconds: timeToLive,
             readConsistency: read,
-            writeConsistency: write
+            writeConsistency: write,
+            compression: compression
         )
     }
 

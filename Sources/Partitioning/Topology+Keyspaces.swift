@@ -32,7 +32,8 @@ extension Topology {
                 mode: definition.mode,
                 defaultTimeToLiveMilliseconds: definition.defaultTimeToLiveMilliseconds,
                 readConsistency: definition.readConsistency,
-                writeConsistency: definition.writeConsistency
+                writeConsistency: definition.writeConsistency,
+                compression: definition.compression
             )
         )
         return next

@@ -129,10 +129,16 @@ package enum WriteStatus: UInt8, Sendable {
     case failed = 5
     /// Nothing was applied: this node does not know the keyspace.
     case unknownKeyspace = 6
+    /// Nothing was applied: the disk has less room than its reserve, which is for deletions and
+    /// compaction.
+    case noRoom = 7
 
     /// Whether it is certain that the replica applied nothing.
     package var isRefusal: Bool {
-        self == .refusedClock || self == .overloaded || self == .unknownKeyspace
+        switch self {
+        case .refusedClock, .overloaded, .unknownKeyspace, .noRoom: true
+        case .applied, .shadowed, .failed: false
+        }
     }
 }
 

@@ -89,7 +89,7 @@ package struct WriteCoordination: Sendable {
         case .shadowed:
             shadowed.insert(index)
             self.shadow = max(self.shadow, shadow)
-        case .refusedClock, .overloaded, .unknownKeyspace:
+        case .refusedClock, .overloaded, .unknownKeyspace, .noRoom:
             if sentTwice.contains(index) {
                 lost.insert(index)
             } else {

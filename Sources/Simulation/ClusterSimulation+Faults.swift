@@ -1,4 +1,5 @@
 import ClusterPrimitives
+import FileSystems
 
 /// The faults: drawn one after another, each with its own end.
 extension ClusterSimulation {
@@ -25,6 +26,8 @@ extension ClusterSimulation {
         case .oneWay: cutOneWay()
         case .slow: slowDown()
         case .reset: resetSome()
+        case .full: fillDisk()
+        case .corrupt: corruptTable()
         default: shiftClock()
         }
     }
@@ -127,6 +130,36 @@ extension ClusterSimulation {
         let count = 1 + faultRandom.below(5)
         for _ in 0..<count where !connections.isEmpty {
             reset(faultRandom.pick(connections))
+        }
+    }
+
+    private func fillDisk() {
+        let node = faultRandom.pick(nodes)
+        guard !node.isFull else { return }
+        let room = faultRandom.below([1 << 10, 64 << 10, 1 << 20][faultRandom.below(3)])
+        log("disk of \(node.name) has room for \(room) bytes")
+        node.leaveFree(room)
+        after(milliseconds: faultRandom.number(in: 100...10_000)) { [unowned self] in
+            log("disk of \(node.name) has room again")
+            node.leaveFree(nil)
+        }
+    }
+
+    /// Flips bits in a table, always of the same node: what no other replica has may be lost.
+    private func corruptTable() {
+        let node = nodes.first(where: \.isCorrupt) ?? faultRandom.pick(nodes)
+        let tables = node.tables
+        guard !tables.isEmpty else { return }
+        let table = faultRandom.pick(tables)
+        node.isCorrupt = true
+        for _ in 0...faultRandom.below(3) {
+            let bit = faultRandom.below(max(1, 8 * table.size))
+            log("bit \(bit) of \(table.path) of \(node.name) flips")
+            do {
+                try node.disk.flipBit(bit, in: table.path)
+            } catch {
+                violate("the simulated disk has no such bit: \(error)")
+            }
         }
     }
 

@@ -10,7 +10,7 @@ import StorageEngine
 /// Lives of the nodes' processes, and their turns.
 extension ClusterSimulation {
     private static let directory = "/data"
-    private static let storeDirectory = "/data/store"
+    static let storeDirectory = "/data/store"
 
     /// Gives a machine an empty disk with a data directory.
     func format(_ node: SimulatedNode) {
@@ -38,6 +38,15 @@ extension ClusterSimulation {
             engine.memoryBudget = scenario.memoryBudget
             engine.segmentSize = scenario.segmentSize
             engine.blockSize = 1024
+            engine.spareSegments = scenario.spareSegments
+            engine.fragmentSize = scenario.fragmentSize
+            engine.cacheSize = scenario.cacheSize
+            engine.openFiles = 4
+            engine.diskReserve = scenario.diskReserve
+            engine.compaction.minimumTables = 3
+            engine.compaction.maximumTables = 6
+            engine.compaction.minimumSize = scenario.likeSize
+            engine.compaction.maximumCompactionBytes = 4 * scenario.fragmentSize
             engine.identity = opened.engineIdentity
             let store = try ReplicaStore.open(
                 directory: Self.storeDirectory,
@@ -95,12 +104,10 @@ extension ClusterSimulation {
             trace.add(.started, at: agenda.now, place: node.index, number: opened.startNumber)
             log("\(node.name) starts (#\(opened.startNumber))")
             began(node, clockBound: opened.clockBound)
-        } catch let error as StorageError {
-            violate("\(node.name) cannot open its store: \(error)")
-        } catch let error as NodeStateError {
-            violate("\(node.name) cannot open its state: \(error)")
         } catch {
-            violate("\(node.name) cannot start: \(error)")
+            guard node.isFull else { return violate("\(node.name) cannot start: \(error)") }
+            log("\(node.name) cannot start on its full disk")
+            agenda.after(500_000_000) { [unowned self] in start(node) }
         }
     }
 
@@ -145,7 +152,7 @@ extension ClusterSimulation {
         do {
             try process.store.close()
         } catch {
-            violate("\(node.name) cannot close its store: \(error)")
+            if !node.isFull { violate("\(node.name) cannot close its store: \(error)") }
         }
         process.state.close()
         end(node, isSilent: false)
@@ -240,6 +247,13 @@ extension ClusterSimulation {
                 log("\(node.name) gives \(peer) up\(isRefused ? " (refused)" : "")")
             case .topologyAdopted(let epoch):
                 log("\(node.name) adopts epoch \(epoch)")
+            case .upkeepBegan(let job):
+                log("\(node.name) begins \(job)")
+            case .upkeepEnded(let job, _, let damaged):
+                log("\(node.name) ends \(job)")
+                if !damaged.isEmpty, !node.isCorrupt {
+                    violate("\(node.name) found damage on a healthy disk")
+                }
             case .clockAhead, .lateAnswer, .peersBlocked:
                 break
             }
@@ -279,6 +293,7 @@ extension ClusterSimulation {
         process.controlEffects.notices.removeAll()
         publish(node, process)
         persistNext(node, process)
+        beginUpkeep(node, process)
     }
 
     /// Hands the control plane's snapshots to the lanes.

@@ -86,11 +86,13 @@ extension ClusterSimulation {
     ) {
         trace.add(.synced, at: agenda.now, place: node.index, number: UInt64(batch.count))
         var isDurable = true
-        do {
+        do throws(StorageError) {
             try process.store.sync()
         } catch {
             isDurable = false
-            violate("\(node.name) cannot sync a healthy disk: \(error)")
+            if !node.excuses(error) {
+                violate("\(node.name) cannot sync a healthy disk: \(error)")
+            }
         }
         process.isSyncing = false
         for (number, writes) in batch {
@@ -134,13 +136,34 @@ extension ClusterSimulation {
         agenda.after(diskTime(scenario.diskTime, of: node) * 4) { [unowned self] in
             guard node.life == life else { return }
             trace.add(.maintained, at: agenda.now, place: node.index, number: 0)
-            do {
-                try process.store.perform(job)
-            } catch {
-                violate("\(node.name) cannot do its upkeep: \(error)")
-            }
             process.isMaintaining = false
-            maintain(node, process)
+            do throws(StorageError) {
+                try process.store.perform(job) { _ in
+                    diskRandom.chance(1, in: 4) ? .cancel : .goOn
+                }
+                maintain(node, process)
+            } catch {
+                // The next tick tries again.
+                if !node.excuses(error) {
+                    violate("\(node.name) cannot do its upkeep: \(error)")
+                }
+            }
+        }
+    }
+
+    /// Does the upkeep that the control plane asked for, all at once after the time of a disk.
+    func beginUpkeep(_ node: SimulatedNode, _ process: NodeProcess) {
+        guard let job = process.controlEffects.upkeep else { return }
+        process.controlEffects.upkeep = nil
+        let life = node.life
+        agenda.after(diskTime(scenario.diskTime, of: node) * 4) { [unowned self] in
+            guard node.life == life else { return }
+            trace.add(.maintained, at: agenda.now, place: node.index, number: 1)
+            let results = process.store.run(job)
+            let now = instant(of: node)
+            controlTurn(node) {
+                $0.control.upkeepFinished(results, at: now, into: &$0.controlEffects)
+            }
         }
     }
 
@@ -151,9 +174,16 @@ extension ClusterSimulation {
         let life = node.life
         agenda.after(diskTime(scenario.syncTime, of: node)) { [unowned self] in
             guard node.life == life else { return }
-            let persist = process.persists.removeFirst()
+            guard let persist = process.persists.first else { return }
             trace.add(.persisted, at: agenda.now, place: node.index, number: persist.ticket)
-            keep(persist.content, node, process)
+            guard keep(persist.content, node, process) else {
+                return agenda.after(1_000_000_000) { [unowned self] in
+                    guard node.life == life else { return }
+                    process.isPersisting = false
+                    persistNext(node, process)
+                }
+            }
+            process.persists.removeFirst()
             process.isPersisting = false
             let now = instant(of: node)
             controlTurn(node) {
@@ -162,11 +192,12 @@ extension ClusterSimulation {
         }
     }
 
+    /// - Returns: whether it is durable.
     private func keep(
         _ content: ControlEffects.Persist.Content,
         _ node: SimulatedNode,
         _ process: NodeProcess
-    ) {
+    ) -> Bool {
         do {
             switch content {
             case .clockBound(let bound):
@@ -174,11 +205,13 @@ extension ClusterSimulation {
             case .acceptor(let bytes):
                 try process.state.save(.acceptor(bytes))
             case .topology(let bytes):
-                try process.state.save(.topology(bytes))
                 try process.store.adopt(try Topology(decoding: bytes))
+                try process.state.save(.topology(bytes))
             }
+            return true
         } catch {
-            violate("\(node.name) cannot keep \(content): \(error)")
+            if !node.isFull { violate("\(node.name) cannot keep \(content): \(error)") }
+            return false
         }
     }
 }

@@ -111,6 +111,9 @@ extension ClusterSimulation {
             }
         }
         verifySchema()
+        for kind in [StoreUpkeep.compact, .scrub, .verify] {
+            for node in nodes { verifyUpkeep(kind, of: node) }
+        }
         guard let placement = nodes[0].process?.control.view.placement(of: keyspace) else {
             violate("the keyspace is gone")
             return
@@ -123,8 +126,35 @@ extension ClusterSimulation {
                 owners.append(nodes[Int(replicas[index].rawValue) - 1])
             }
             verifyDurability(of: key, keyspace, owners)
-            verifyReads(of: key, keyspace)
+            verifyReads(of: key, keyspace, owners)
             verifyAgreement(on: key, keyspace, owners)
+        }
+    }
+
+    /// Upkeep that is asked for is done, and finds a healthy disk; what follows reads what it left.
+    private func verifyUpkeep(_ kind: StoreUpkeep, of node: SimulatedNode) {
+        let answer = ask(node, .upkeep) {
+            UpkeepRequest(kind: kind, keyspace: nil).encode(into: &$0)
+        }
+        guard let answer, answer.kind == .upkeepReport,
+            let response = try? UpkeepResponse(
+                decoding: ByteRange(offset: 0, count: answer.body.count),
+                of: answer.body.span.bytes
+            )
+        else {
+            violate("\(node.name) does not \(kind) its store\(reason(answer))")
+            return
+        }
+        for result in response.results {
+            guard case .done(let report) = result.outcome else {
+                if node.isCorrupt, kind == .compact { continue }
+                violate("\(node.name) cannot \(kind) \(result.keyspace): \(result.outcome)")
+                continue
+            }
+            // A scrub leaves nothing damaged behind.
+            if node.isCorrupt, kind != .verify { continue }
+            let leftovers = report.damage.count + report.lost.count + report.skippedTables.count
+            if leftovers > 0 { violate("\(kind) finds damage at \(node.name): \(report)") }
         }
     }
 
@@ -137,8 +167,10 @@ extension ClusterSimulation {
         let copies = owners.map { (node: $0, copy: ownCopy(of: key, keyspace, $0)) }
         for entry in history.established[key] {
             var counts = Array(repeating: 0, count: scenario.nodes.count)
-            for (node, copy) in copies where (copy?.version ?? .zero) >= entry.version {
-                counts[node.datacenter] += 1
+            for (node, copy) in copies {
+                // What a damaged table had is unknown, and may have been there.
+                let isHeld = copy.map { $0.version >= entry.version } ?? node.isCorrupt
+                if isHeld { counts[node.datacenter] += 1 }
             }
             if !entry.requirement.isMet(by: counts) {
                 violate(
@@ -176,14 +208,18 @@ extension ClusterSimulation {
                 key: History.key(key)
             )
         else {
-            violate("\(node.name) cannot read its own copy of key-\(key)")
+            if !node.isCorrupt { violate("\(node.name) cannot read its own copy of key-\(key)") }
             return nil
         }
         return (context.version, response.values.map(\.bytes))
     }
 
     /// Reads at QUORUM and at ALL succeed and bring what is established.
-    private func verifyReads(of key: Int, _ keyspace: KeyspaceNumber) {
+    private func verifyReads(
+        of key: Int,
+        _ keyspace: KeyspaceNumber,
+        _ owners: [SimulatedNode]
+    ) {
         for level in [ConsistencyLevel.quorum, .all] {
             let node = clientRandom.pick(nodes)
             let operation = history.begin(.get, key: key, level: level, datacenter: node.datacenter)
@@ -203,6 +239,9 @@ extension ClusterSimulation {
                     of: answer.body.span.bytes
                 )
             else {
+                // A replica that does not know is missing; one of three is not needed.
+                let mayFail = owners.contains(where: \.isCorrupt)
+                if mayFail, level == .all || owners.count < 3 { continue }
                 violate(
                     "key-\(key) cannot be read at \(level) from \(node.name) after recovery"
                         + "\(reason(answer))"
@@ -229,7 +268,8 @@ extension ClusterSimulation {
         _ owners: [SimulatedNode]
     ) {
         let copies = owners.map { ownCopy(of: key, keyspace, $0) }
-        guard let first = copies.first ?? nil else { return }
+        // Without one of them there was no read at ALL.
+        guard let first = copies.first ?? nil, copies.allSatisfy({ $0 != nil }) else { return }
         for (node, copy) in zip(owners, copies) {
             guard let copy else { continue }
             if copy.version != first.version || copy.values != first.values {

@@ -1,10 +1,10 @@
 /// The kinds of faults that a simulation may inject.
 package struct FaultKinds: OptionSet, Sendable, CustomStringConvertible {
     /// One bit a kind.
-    package let rawValue: UInt8
+    package let rawValue: UInt16
 
     /// The set of these bits.
-    package init(rawValue: UInt8) {
+    package init(rawValue: UInt16) {
         self.rawValue = rawValue
     }
 
@@ -22,13 +22,18 @@ package struct FaultKinds: OptionSet, Sendable, CustomStringConvertible {
     package static let reset = FaultKinds(rawValue: 32)
     /// Wall clocks jump by up to 200 ms.
     package static let clock = FaultKinds(rawValue: 64)
+    /// Disks have no more room for a while.
+    package static let full = FaultKinds(rawValue: 128)
+    /// Bits of one node's tables flip.
+    package static let corrupt = FaultKinds(rawValue: 256)
     /// All of them.
-    package static let all = FaultKinds(rawValue: 127)
+    package static let all = FaultKinds(rawValue: 511)
 
     /// The kinds with their names, in the order in which help lists them.
     package static let named: [(name: String, kind: FaultKinds)] = [
         ("crash", .crash), ("restart", .restart), ("partition", .partition),
         ("oneway", .oneWay), ("slow", .slow), ("reset", .reset), ("clock", .clock),
+        ("full", .full), ("corrupt", .corrupt),
     ]
 
     /// Reads `all`, `none`, or names between commas; nil when one of them is unknown.

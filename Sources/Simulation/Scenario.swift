@@ -16,6 +16,15 @@ struct Scenario {
     var segmentSize: Int
     /// Mean time between two flushes that nothing called for, in milliseconds.
     var flushPeriod: Int
+    /// Segments that the log keeps to write over.
+    var spareSegments: Int
+    /// Bytes after which a compaction begins another table.
+    var fragmentSize: Int
+    /// Bytes of runs that count as of like size.
+    var likeSize: Int
+    var cacheSize: Int
+    /// Bytes that nodes keep free on their disks.
+    var diskReserve: Int
     var clients: Int
     var keys: Int
     var maximumValueSize: Int
@@ -68,6 +77,11 @@ struct Scenario {
         linkTime = (random.number(in: 30...200), [50, 300, 3000][random.below(3)])
         distance = [500, 10_000, 40_000][random.below(3)]
         stallLimit = random.number(in: 500...8000)
+        spareSegments = random.below(3)
+        fragmentSize = [2 << 10, 16 << 10, 1 << 20][random.below(3)]
+        likeSize = [1, 4 << 10, 1 << 20][random.below(3)]
+        cacheSize = [0, 16 << 10, 1 << 20][random.below(3)]
+        diskReserve = [0, 16 << 10][random.below(2)]
     }
 
     var description: String {

@@ -4,6 +4,7 @@ import FileSystems
 import NodeCore
 import ObjectStorage
 import Replication
+import StorageEngine
 
 /// A machine: its disk and its clock, and the process that runs on it now and then.
 final class SimulatedNode {
@@ -20,6 +21,10 @@ final class SimulatedNode {
     var process: NodeProcess?
     /// Whether it does not even refuse connections: it has lost its power.
     var isSilent = false
+    /// Whether its disk has no more room than a little.
+    var isFull = false
+    /// Whether bits of its tables were flipped: then it may not know what it knew.
+    var isCorrupt = false
     /// By how much its disk is slower than usual.
     var diskSlowness = 1
 
@@ -30,6 +35,38 @@ final class SimulatedNode {
         self.datacenter = datacenter
         self.clockOffset = clockOffset
         disk = InMemoryFileSystem()
+    }
+
+    /// Whether its disk gives cause for a failure of the store.
+    func excuses(_ error: StorageError) -> Bool {
+        switch error {
+        case .diskFull, .diskReserve: isFull
+        case .corruption, .lost: isCorrupt
+        default: false
+        }
+    }
+
+    /// The tables on its disk that are not empty, in the order of their paths.
+    var tables: [(path: String, size: Int)] {
+        let store = ClusterSimulation.storeDirectory
+        var tables: [(path: String, size: Int)] = []
+        // Of a disk that was never written to nothing can be listed.
+        for tree in (try? disk.list(store)) ?? [] where UInt32(tree) != nil {
+            for name in (try? disk.list("\(store)/\(tree)")) ?? [] where name.hasSuffix(".sst") {
+                let path = "\(store)/\(tree)/\(name)"
+                if let size = try? disk.size(of: path), size > 0 { tables.append((path, size)) }
+            }
+        }
+        return tables
+    }
+
+    /// Leaves so many bytes free on the disk; nil as many as there may be.
+    func leaveFree(_ room: Int?) {
+        isFull = room != nil
+        let largest = 1 << 40
+        disk.setCapacity(room == nil ? nil : largest)
+        guard let room, let free = try? disk.freeSpace(at: "/") else { return }
+        disk.setCapacity(largest - free + room)
     }
 }
 

@@ -36,6 +36,37 @@ public struct KeyspaceDescription: Equatable, Sendable {
         }
     }
 
+    /// How the tables of a keyspace are stored on every replica.
+    public enum Compression: Hashable, Sendable, CustomStringConvertible {
+        /// As they are.
+        case none
+        /// Through zlib at a level from 1, fast, to 9, small.
+        case zlib(level: Int)
+
+        /// `none`, `zlib` (level 1) or `zlib:6`.
+        public var description: String { blocks.description }
+
+        /// The compression of a text; nil when there is none.
+        public init?(_ text: String) {
+            guard let blocks = BlockCompression(text) else { return nil }
+            self.init(blocks)
+        }
+
+        init(_ blocks: BlockCompression) {
+            switch blocks {
+            case .none: self = .none
+            case .zlib(let level): self = .zlib(level: level)
+            }
+        }
+
+        var blocks: BlockCompression {
+            switch self {
+            case .none: .none
+            case .zlib(let level): .zlib(level: level)
+            }
+        }
+    }
+
     /// Replicas of each key in one datacenter.
     public struct Replication: Equatable, Sendable {
         /// The datacenter's name.
@@ -62,6 +93,8 @@ public struct KeyspaceDescription: Equatable, Sendable {
     public var readConsistency: ConsistencyLevel
     /// The level of a write that names none.
     public var writeConsistency: ConsistencyLevel
+    /// How its tables are stored.
+    public var compression: Compression
 
     /// A keyspace of these parts.
     public init(
@@ -70,7 +103,8 @@ public struct KeyspaceDescription: Equatable, Sendable {
         replication: [Replication],
         lifetime: Duration? = nil,
         readConsistency: ConsistencyLevel = .standard,
-        writeConsistency: ConsistencyLevel = .standard
+        writeConsistency: ConsistencyLevel = .standard,
+        compression: Compression = .none
     ) {
         self.name = name
         self.mode = mode
@@ -78,6 +112,7 @@ public struct KeyspaceDescription: Equatable, Sendable {
         self.lifetime = lifetime
         self.readConsistency = readConsistency
         self.writeConsistency = writeConsistency
+        self.compression = compression
     }
 
     init(_ keyspace: Keyspace, of topology: Topology) {
@@ -90,7 +125,8 @@ public struct KeyspaceDescription: Equatable, Sendable {
             },
             lifetime: lifetime == 0 ? nil : .milliseconds(Int64(clamping: lifetime)),
             readConsistency: keyspace.readConsistency,
-            writeConsistency: keyspace.writeConsistency
+            writeConsistency: keyspace.writeConsistency,
+            compression: Compression(keyspace.compression)
         )
     }
 }

@@ -15,6 +15,8 @@ struct RetryPolicy {
         case allowed
         /// A second write.
         case harmful
+        /// Nothing that helps: what one node said, or did not say, is the answer.
+        case useless
     }
 
     /// What became of one attempt.
@@ -72,8 +74,9 @@ struct RetryPolicy {
         case .notSentInTime:
             return .nextAfter(pause(attempt))
         case .lost, .expired:
-            return repetition == .harmful ? .stop : .next
+            return repetition == .harmful || repetition == .useless ? .stop : .next
         case .failed(let code, let mayBeWritten):
+            if repetition == .useless { return .stop }
             if mayBeWritten, repetition == .harmful { return .stop }
             switch code {
             case .overloaded: return .nextAfter(pause(attempt))

@@ -58,6 +58,13 @@ extension StarlingClient {
                 )
             }
         }
+        if case .zlib(let level) = keyspace.compression, !BlockCompression.levels.contains(level) {
+            throw StarlingError(
+                .invalid,
+                "zlib has no level \(level).",
+                advice: "Its levels are 1, fast, to 9, small."
+            )
+        }
         let lifetime = keyspace.lifetime.map { UInt64(max(1, $0.wholeMilliseconds)) } ?? 0
         let request = CreateKeyspaceRequest(
             name: keyspace.name,
@@ -65,6 +72,7 @@ extension StarlingClient {
             lifetime: lifetime,
             readConsistency: keyspace.readConsistency,
             writeConsistency: keyspace.writeConsistency,
+            compression: keyspace.compression.blocks.code,
             replication: keyspace.replication.map {
                 CreateKeyspaceRequest.Replication(
                     datacenter: $0.datacenter,

@@ -10,7 +10,9 @@ extension Engine {
 
     /// Merges all tables of a tree into one run, range by range, and flushes it first.
     ///
-    /// - Parameter pace: as for `perform`; after `cancel` what was done stays done.
+    /// - Parameters:
+    ///   - number: the tree's.
+    ///   - pace: as for `perform`; after `cancel` what was done stays done.
     /// - Throws: `unknownTree`, `corruption`, `diskFull`, `io`, `poisoned`, `closed`.
     public func compact(
         tree number: UInt32,
@@ -64,6 +66,7 @@ extension Engine {
     private func picture(of view: TreeView, _ upkeep: Tree.Upkeep) -> TreePicture {
         let parts = view.parts.map { part in
             let metadata = part.reference.metadata
+            let lower = part.reference.lower
             let horizon = upkeep.horizon
             let droppable =
                 metadata.tombstoneCount
@@ -78,10 +81,11 @@ extension Engine {
                 tombstoneRatio: Double(droppable) / Double(max(1, metadata.entryCount)),
                 mayPurge: !upkeep.futile.contains(metadata.number)
                     && horizon.mayPurgeAnything(
-                        fromPrefix: prefix(ofOrderedKey: part.reference.lower.span.bytes),
+                        fromPrefix: prefix(ofOrderedKey: lower.span.bytes),
                         throughPrefix: prefix(ofOrderedKey: metadata.lastKey.span.bytes),
                         oldestStamp: metadata.oldestStamp
-                    )
+                    ),
+                isBusy: upkeep.damaged.contains(metadata.number)
             )
         }
         return TreePicture(parts: parts, running: upkeep.running, begun: upkeep.begun)
@@ -105,8 +109,21 @@ extension Engine {
         try relabel(choice, in: tree)
         guard !choice.inputs.isEmpty else { return }
         var compaction = Compaction(engine: self, tree: tree, choice: choice)
-        try compaction.run(pace)
+        do throws(StorageError) {
+            try compaction.run(pace)
+        } catch {
+            if case .corruption(let file, _, _, _, _) = error { leaveAlone(file, in: tree) }
+            throw error
+        }
         counters.compactions.add(1)
+    }
+
+    /// Keeps compactions away from a table that one of them could not read.
+    private func leaveAlone(_ file: String, in tree: Tree) {
+        let tables = tree.view.parts.map(\.reference.metadata.number).filter { number in
+            FileNames.table(number, tree: tree.number, in: directory) == file
+        }
+        tree.upkeep.withLock { $0.damaged.formUnion(tables) }
     }
 
     /// Gives the parts that need not be rewritten to the run of the outputs.
@@ -127,9 +144,11 @@ extension Engine {
     ///
     /// - Parameters:
     ///   - parts: which; those that are gone are passed over.
+    ///   - tree: theirs; if it was dropped meanwhile the new tables are given up.
     ///   - new: tables that were written, with their references.
     ///   - lost: ranges of which records may be in none of them.
     ///   - others: what comes in the place of a part.
+    /// - Throws: `poisoned`, `diskFull`, `io`.
     func replace(
         _ parts: Set<TablePart>,
         in tree: Tree,
@@ -162,7 +181,7 @@ extension Engine {
                 added: added
             )
             let losses = lost.map { ManifestEdit.addLostRange(tree: tree.number, $0) }
-            try record([edit] + losses, in: &keeper)
+            try record([edit] + losses, in: &keeper, making: new.map(\.table))
             let before = tree.view.parts
             tree.change { $0.with(parts: kept).with(lost: $0.lost + lost) }
             let stay = Set(kept.map(\.reference.metadata.number))

@@ -29,26 +29,46 @@ extension Engine {
             upkeep.hasFailedFlush = true
         }
         defer { tree.upkeep.withLock { $0.isFlushing = false } }
+        // Else the current segment would keep the records until it is full, and recovery would
+        // make a second table of them.
+        try log.beginSegment()
         tree.freeze()
         let frozen = tree.view.frozen
         guard !frozen.isEmpty else {
             tree.upkeep.withLock { $0.hasFailedFlush = false }
             return try trimLog()
         }
-        // Else the current segment would keep the records until it is full, and recovery would
-        // make a second table of them.
-        try log.beginSegment()
-        let metadata = try write(frozen, of: tree)
-        let table = try open(metadata)
+        // What recovery reads again goes over what is in tables. So of the records that the table
+        // is to have the log must hold all behind its beginning, or older ones would come back.
+        let segment = try log.secure()
+        var isSynced = false
+        if logBeginning(without: frozen.count, of: tree) < segment {
+            try log.write(syncing: true)
+            isSynced = true
+        }
+        let table = try write(frozen, of: tree)
         try manifest.withLock { keeper throws(StorageError) in
             guard self.tree(tree.number) === tree else {
                 retire([table])
                 return
             }
-            let reference = TableReference(metadata, order: metadata.number)
+            let reference = TableReference(table.metadata, order: table.metadata.number)
+            let begin = logBeginning(without: frozen.count, of: tree)
+            if begin < segment, !isSynced {
+                do throws(StorageError) {
+                    try log.write(syncing: true)
+                } catch {
+                    retire([table])
+                    throw error
+                }
+            }
             try record(
-                [.replaceTables(tree: tree.number, removed: [], added: [reference])],
-                in: &keeper
+                [
+                    .replaceTables(tree: tree.number, removed: [], added: [reference]),
+                    .logBegins(begin, synced: log.durable),
+                ],
+                in: &keeper,
+                making: [table]
             )
             tree.change { view in
                 TreeView(
@@ -59,16 +79,18 @@ extension Engine {
                 )
             }
             memory.subtract(frozen.reduce(0) { $0 + $1.sizeInBytes }, ordering: .relaxed)
+            isOverloaded.store(false, ordering: .relaxed)
+            tree.upkeep.withLock { $0.hasFailedFlush = false }
+            counters.flushedBytes.add(Int(clamping: table.metadata.length))
+            try log.trim(before: keeper.state.logBegins)
         }
-        tree.upkeep.withLock { $0.hasFailedFlush = false }
-        counters.flushedBytes.add(Int(clamping: metadata.length))
         try trimLog()
     }
 
     private func write(
         _ memtables: [Memtable],
         of tree: Tree
-    ) throws(StorageError) -> TableMetadata {
+    ) throws(StorageError) -> Table {
         let nothing: [UInt8] = []
         var cursor = try MergingCursor(
             memtables: memtables,
@@ -92,7 +114,7 @@ extension Engine {
                 if !hasMore { break }
             }
             if let failure { throw failure }
-            return try writer.finish()
+            return try open(writer.finish())
         } catch {
             // It is the first failure that counts; what stays goes when the engine opens.
             writer.abandon()

@@ -36,8 +36,9 @@ public enum CompactionPace: Sendable {
 extension Engine {
     /// The piece of upkeep that is most due, or nil.
     ///
-    /// A flush is due for memtables that an earlier flush failed on, once half the memory budget is
-    /// used, and when a tree keeps more of the log than the budget and two segments; then comes
+    /// A flush is due for memtables that an earlier flush failed on, once five eighths of the memory
+    /// budget are used or a batch was refused, and when a tree keeps more of the log than the budget
+    /// and two segments; then comes
     /// what the compaction policy chooses. Asks the disk for its free space if a reserve is set.
     public func nextMaintenance() -> MaintenanceJob? {
         if log.refusal != nil { return nil }
@@ -56,7 +57,7 @@ extension Engine {
     ///
     /// - Parameters:
     ///   - job: what `nextMaintenance` said.
-    ///   - pace: asked by compactions after about each megabyte; may wait, so as to throttle them.
+    ///   - pace: asked by compactions after about each megabyte, or fragment if that is less; may wait, so as to throttle them.
     /// - Throws: `unknownTree`, `corruption`, `diskFull`, `io`: the job may be tried again;
     ///   `poisoned`.
     public func perform(
@@ -78,6 +79,20 @@ extension Engine {
         }
     }
 
+    /// Flushes what is due; compactions do so on their way, or writers would wait for their end.
+    ///
+    /// One that failed before is not tried here: a full disk is to get room by the compaction.
+    func flushWhatIsDue() throws(StorageError) {
+        guard let number = nextFlush(), let tree = tree(number),
+            !tree.upkeep.withLock({ $0.hasFailedFlush })
+        else { return }
+        do throws(StorageError) {
+            try flushIfIdle(tree)
+        } catch {
+            guard case .diskFull = error else { throw error }
+        }
+    }
+
     private func nextFlush() -> UInt32? {
         var largest: (size: Int, number: UInt32) = (0, 0)
         var oldest: (segment: UInt64, number: UInt32) = (.max, 0)
@@ -93,7 +108,8 @@ extension Engine {
             let segment = view.oldestSegment
             if segment < oldest.segment { oldest = (segment, tree.number) }
         }
-        if memory.load(ordering: .relaxed) >= options.memoryBudget / 2, largest.size > 0 {
+        let isFull = memory.load(ordering: .relaxed) >= options.memoryBudget / 8 * 5
+        if isFull || isOverloaded.load(ordering: .relaxed), largest.size > 0 {
             return largest.number
         }
         if log.sizeInBytes > options.memoryBudget + 2 * options.segmentSize,
@@ -105,8 +121,9 @@ extension Engine {
     }
 
     /// Finds out whether the disk has less room than its reserve.
-    private func watchReserve() {
+    func watchReserve() {
         guard options.diskReserve > 0 else { return }
+        reserveWatched.store(log.end.segment, ordering: .relaxed)
         // A disk that does not say how much is free is taken for one with room.
         let free: Int? = try? files.freeSpace(at: directory)
         let isBelow = (free ?? .max) < options.diskReserve
@@ -116,13 +133,26 @@ extension Engine {
     /// Removes the segments whose records are all in tables, once the manifest does without them.
     func trimLog() throws(StorageError) {
         try manifest.withLock { keeper throws(StorageError) in
-            // Outstanding batches first: one that is applied meanwhile is in a memtable then.
-            var begin = min(log.oldestOutstanding, log.durable.segment)
-            for tree in allTrees { begin = min(begin, tree.view.oldestSegment) }
+            let begin = logBeginning()
             guard begin > keeper.state.logBegins else { return }
             try record([.logBegins(begin, synced: log.durable)], in: &keeper)
             try log.trim(before: begin)
         }
+    }
+
+    /// The segment with which the log may begin, once the oldest frozen memtables of a tree are in
+    /// a table.
+    func logBeginning(without frozen: Int = 0, of flushed: Tree? = nil) -> UInt64 {
+        // Outstanding batches first: one that is applied meanwhile is in a memtable then.
+        var begin = log.oldestOutstanding
+        for tree in allTrees {
+            let view = tree.view
+            let count = tree === flushed ? frozen : 0
+            begin = view.frozen.dropFirst(count).reduce(min(begin, view.active.oldestSegment)) {
+                min($0, $1.oldestSegment)
+            }
+        }
+        return log.beginning(atMost: begin)
     }
 
     private var hasRemovableFiles: Bool {
@@ -132,7 +162,7 @@ extension Engine {
     }
 
     /// Removes the files of tables that the manifest does without and no view reads.
-    private func removeObsoleteFiles() throws(StorageError) {
+    func removeObsoleteFiles() throws(StorageError) {
         let gone = obsolete.withLock { tables in
             var gone: [TableMetadata] = []
             for index in tables.indices.reversed() where isKnownUniquelyReferenced(&tables[index]) {

@@ -25,7 +25,7 @@ extension Engine {
     ///   - damage: what to do about damaged tables and logs.
     /// - Returns: the engine, which holds the directory's lock until it is closed.
     /// - Throws: `locked`, `corruption`, `foreignFile`, `unsupportedFormat`, `unknownRule`,
-    ///   `diskFull`, `io`.
+    ///   `stampAhead`, `diskFull`, `io`.
     public static func open(
         directory: String,
         on files: any FileSystem,
@@ -33,6 +33,7 @@ extension Engine {
         rules: [MergeRule] = [],
         damage: DamagePolicy = .refuse
     ) throws(StorageError) -> Engine {
+        let directory = FileNames.normalized(directory)
         let lock = try onDisk { () throws(FileSystemError) in
             try files.createDirectory(directory)
             try files.syncDirectory(FileNames.parent(of: directory))
@@ -47,13 +48,15 @@ extension Engine {
                 policy: damage
             )
             let parts = try recovery.open()
-            return Engine(
+            let engine = Engine(
                 directory: directory,
                 files: files,
                 options: options,
                 parts: parts,
                 lock: lock
             )
+            engine.watchReserve()
+            return engine
         } catch {
             lock.release()
             throw error
@@ -85,7 +88,7 @@ struct Recovery {
     }
 
     /// Notes damage, or throws it.
-    private mutating func report(_ error: StorageError) throws(StorageError) {
+    mutating func report(_ error: StorageError) throws(StorageError) {
         guard policy == .isolate else { throw error }
         found.append(error)
     }
@@ -104,21 +107,34 @@ struct Recovery {
                 files: files
             )
         }
-        var contents = try log(&state, hasManifest: hasManifest, segments)
+        var contents = try log(state, hasManifest: hasManifest, segments)
         let tableFiles = TableFiles(directory: directory, files: files, limit: options.openFiles)
         let cache = BlockCache(capacity: options.cacheSize)
         let trees = try open(state, tableFiles, cache)
+        try checkStamps(of: trees, contents)
+        let names = try names(state)
         contents.raiseSequence(above: trees.values)
+        // Up to here nothing was changed.
+        try onDisk { () throws(FileSystemError) in
+            for place in names.missing + [FileNames.logDirectory(directory)] {
+                try files.createDirectory(place)
+            }
+            try files.syncDirectory(directory)
+        }
         let stays = hasManifest && contents.isClean
         let log =
             stays
             ? try Log(files: files, directory: directory, options: options, behind: contents)
-            : try log(anew: contents, segments)
+            : try log(
+                anew: contents,
+                segments + trees.values.map(\.since.segment) + [contents.mark.segment]
+            )
         try replay(contents, into: trees, stays ? nil : log)
         if !stays {
             _ = try log.write(syncing: true)
             state.logBegins = log.segments.lowerBound
         }
+        lose(contents.damage, of: trees, before: log.nextSequence, &state)
         let manifest = try Manifest(
             writing: state,
             generation: generation + 1,
@@ -132,7 +148,7 @@ struct Recovery {
             }
         }
         try removeObsoleteFiles(&state)
-        let (next, unknown) = try names(state)
+        try remove(names.leftOver)
         return Engine.Parts(
             log: log,
             tableFiles: tableFiles,
@@ -143,9 +159,9 @@ struct Recovery {
                 state: state,
                 generation: generation + 1
             ),
-            nextTable: next,
+            nextTable: names.nextTable,
             memory: trees.values.reduce(0) { $0 + $1.view.memoryInUse },
-            unknownFiles: unknown,
+            unknownFiles: names.unknown,
             damage: found
         )
     }
@@ -153,13 +169,13 @@ struct Recovery {
     /// The trees of a directory as its last engine left them, read without changing anything.
     mutating func read() throws(StorageError) -> [UInt32: Tree] {
         var (state, _) = try Manifest.read(directory, identity: options.identity, files: files)
-        let names = try list(FileNames.logDirectory(directory))
-        let segments = names.compactMap { FileNames.number($0, suffix: ".log") }.sorted()
-        let contents = try log(&state, hasManifest: true, segments)
+        let contents = try log(state, hasManifest: true, try logSegments())
         let tableFiles = TableFiles(directory: directory, files: files, limit: options.openFiles)
         let cache = BlockCache(capacity: options.cacheSize)
         let trees = try open(state, tableFiles, cache)
+        try checkStamps(of: trees, contents)
         try replay(contents, into: trees, nil)
+        lose(contents.damage, of: trees, before: contents.nextSequence, &state)
         return trees
     }
 
@@ -168,29 +184,30 @@ struct Recovery {
         anew contents: LogReader.Contents,
         _ segments: [UInt64]
     ) throws(StorageError) -> Log {
-        let first = (segments.last ?? 0) &+ 1
+        // Positions only grow, even if the segments that had the last ones are gone.
+        let last = segments.max() ?? 0
+        guard last + 1 < FileNames.numberLimit else {
+            let file = FileNames.segment(last, in: directory)
+            throw .foreignFile(file: file, what: "no number is left behind its own")
+        }
         return try Log(
             files: files,
             directory: directory,
             options: options,
-            segment: first,
+            segment: last + 1,
             durable: contents.mark,
             sequence: contents.nextSequence
         )
     }
 
+    /// The numbers of the segments there are, ascending.
     private func logSegments() throws(StorageError) -> [UInt64] {
-        let names = try onDisk { () throws(FileSystemError) in
-            let log = FileNames.logDirectory(directory)
-            try files.createDirectory(log)
-            try files.syncDirectory(directory)
-            return try files.list(log)
-        }
+        let names = try listIfThere(FileNames.logDirectory(directory)) ?? []
         return names.compactMap { FileNames.number($0, suffix: ".log") }.sorted()
     }
 
     private mutating func log(
-        _ state: inout Manifest.State,
+        _ state: Manifest.State,
         hasManifest: Bool,
         _ segments: [UInt64]
     ) throws(StorageError) -> LogReader.Contents {
@@ -203,7 +220,7 @@ struct Recovery {
         // An engine is made with its manifest before it takes a record or makes a tree.
         if !hasManifest {
             let names = try onDisk { () throws(FileSystemError) in try files.list(directory) }
-            let hasTrees = names.contains { UInt32($0) != nil }
+            let hasTrees = names.contains { FileNames.tree($0) != nil }
             if hasTrees || contents.segments.contains(where: { !$0.batches.isEmpty }) {
                 throw corrupt(
                     FileNames.manifest(directory),
@@ -211,19 +228,31 @@ struct Recovery {
                 )
             }
         }
-        for damage in contents.damage {
-            try report(damage.error)
-            for number in state.trees.keys.sorted() {
-                let isOverwrite = state.trees[number]?.rule == MergeRule.overwrite.name
-                let range = damage.lostRange(
-                    newestStamp: isOverwrite ? contents.nextSequence << 1 : .max
-                )
-                if state.trees[number]?.lost.contains(range) == false {
-                    state.trees[number]?.lost.append(range)
-                }
-            }
-        }
+        for damage in contents.damage { try report(damage.error) }
         return contents
+    }
+
+    /// Notes what damage of the log may have taken of each tree.
+    ///
+    /// - Parameters:
+    ///   - damage: what was found in the log.
+    ///   - trees: all that there are; any of them may have lost records.
+    ///   - next: the number of the next record. Older ones that were recovered may have got new
+    ///     numbers below it, and must not pass for newer than what was lost.
+    ///   - state: what the manifest is to say.
+    private func lose(
+        _ damage: [LogDamage],
+        of trees: [UInt32: Tree],
+        before next: UInt64,
+        _ state: inout Manifest.State
+    ) {
+        guard !damage.isEmpty else { return }
+        for (number, tree) in trees {
+            let newest = tree.rule.isOverwrite ? next << 1 - 1 : .max
+            let lost = damage.map { $0.lostRange(newestStamp: newest) }
+            state.trees[number]?.lost += lost
+            tree.change { $0.with(lost: $0.lost + lost) }
+        }
     }
 
     private mutating func open(
@@ -332,49 +361,6 @@ struct Recovery {
             }
         }
         state.obsolete = []
-    }
-
-    /// A number behind those of all tables on the disk, and the names that are none of ours.
-    private func names(
-        _ state: Manifest.State
-    ) throws(StorageError) -> (nextTable: UInt64, unknown: [String]) {
-        var highest = state.nextTable - 1
-        var unknown: [String] = []
-        for name in try list(directory) where !FileNames.isOwn(name) {
-            let path = "\(directory)/\(name)"
-            guard let tree = UInt32(name) else {
-                unknown.append(path)
-                continue
-            }
-            // The directory of a tree that was dropped stays; it should be empty.
-            if state.trees[tree] == nil { unknown += try list(path).map { "\(path)/\($0)" } }
-        }
-        for name in try list(FileNames.logDirectory(directory)) where !FileNames.isOwnLog(name) {
-            unknown.append("\(FileNames.logDirectory(directory))/\(name)")
-        }
-        for (number, tree) in state.trees.sorted(by: { $0.key < $1.key }) {
-            let known = Set(tree.tables.map(\.metadata.number))
-            let place = FileNames.treeDirectory(number, in: directory)
-            for name in try list(place) {
-                if let found = FileNames.number(name, suffix: ".tmp") {
-                    // Never whole, never named by a manifest.
-                    highest = max(highest, found)
-                    try onDisk { () throws(FileSystemError) in
-                        try files.remove("\(place)/\(name)")
-                    }
-                } else if let found = FileNames.number(name, suffix: ".sst") {
-                    highest = max(highest, found)
-                    if !known.contains(found) { unknown.append("\(place)/\(name)") }
-                } else {
-                    unknown.append("\(place)/\(name)")
-                }
-            }
-        }
-        return (highest + 1, unknown)
-    }
-
-    private func list(_ directory: String) throws(StorageError) -> [String] {
-        try onDisk { () throws(FileSystemError) in try files.list(directory) }
     }
 }
 

@@ -26,7 +26,8 @@ extension Engine {
     ) throws(StorageError) -> Lookup {
         let tree = try existing(number)
         return try tree.view.get(
-            orderedKey(prefix, source.extracting(key.offset..<key.end)),
+            prefix: prefix,
+            key: source.extracting(key.offset..<key.end),
             tree: tree,
             disk: disk
         )
@@ -42,25 +43,35 @@ extension Engine {
         disk: DiskAccess = .allowed
     ) throws(StorageError) -> Lookup {
         let tree = try existing(number)
-        return try tree.view.get(
-            orderedKey(prefix, key.span.bytes),
-            tree: tree,
-            disk: disk
-        )
+        return try tree.view.get(prefix: prefix, key: key.span.bytes, tree: tree, disk: disk)
     }
 
     /// Looks a key up and lends its value, without a copy where one run has it alone.
     ///
     /// - Returns: what `body` made of the value; nil if the key is absent.
     /// - Throws: `unknownTree`, `corruption`, `lost`, `io`.
+    @inlinable
     public func read<R>(
         tree number: UInt32,
         prefix: UInt64,
         key: RawSpan,
         _ body: (_ value: RawSpan, _ stamp: UInt64) -> R
     ) throws(StorageError) -> R? {
+        var result: R?
+        try lend(tree: number, prefix: prefix, key: key) { result = body($0, $1) }
+        return result
+    }
+
+    /// Lends the value of a key, if it is there; not generic, so that it need not be specialised.
+    @usableFromInline
+    func lend(
+        tree number: UInt32,
+        prefix: UInt64,
+        key: RawSpan,
+        _ body: (_ value: RawSpan, _ stamp: UInt64) -> Void
+    ) throws(StorageError) {
         let tree = try existing(number)
-        return try tree.view.read(orderedKey(prefix, key), tree: tree, body)
+        try tree.view.lend(prefix: prefix, key: key, tree: tree, body)
     }
 
     /// The newest stamp of a tree's entries; 0 if it has none.
@@ -155,7 +166,7 @@ public final class TreeSnapshot: Sendable {
     ///
     /// - Throws: `corruption`, `lost`, `io`.
     public func get(prefix: UInt64, key: [UInt8]) throws(StorageError) -> Lookup {
-        try view.get(orderedKey(prefix, key.span.bytes), tree: tree, disk: .allowed)
+        try view.get(prefix: prefix, key: key.span.bytes, tree: tree, disk: .allowed)
     }
 
     /// Looks a key up and lends its value.
@@ -166,7 +177,9 @@ public final class TreeSnapshot: Sendable {
         key: RawSpan,
         _ body: (_ value: RawSpan, _ stamp: UInt64) -> R
     ) throws(StorageError) -> R? {
-        try view.read(orderedKey(prefix, key), tree: tree, body)
+        var result: R?
+        try view.lend(prefix: prefix, key: key, tree: tree) { result = body($0, $1) }
+        return result
     }
 
     /// Lends the entries of a range in ascending order; as `Engine.visit`.

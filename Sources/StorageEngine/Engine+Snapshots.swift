@@ -19,7 +19,7 @@ extension Engine {
             try DirectoryCopy(files: files, options: options).link(
                 keeper.state,
                 from: directory,
-                to: path
+                to: FileNames.normalized(path)
             )
         }
     }
@@ -28,7 +28,11 @@ extension Engine {
     ///
     /// The snapshot stays as it is; the new directory shares its files by hard links.
     ///
-    /// - Parameter directory: must not exist or be empty; its parent must exist.
+    /// - Parameters:
+    ///   - snapshot: the snapshot's directory.
+    ///   - directory: must not exist or be empty; its parent must exist.
+    ///   - files: the disk of both.
+    ///   - options: the identity must be that of the engine.
     /// - Throws: `corruption`, `foreignFile`, `unsupportedFormat`, `diskFull`, `io`; the new
     ///   directory has no manifest then.
     public static func restore(
@@ -37,6 +41,8 @@ extension Engine {
         on files: any FileSystem,
         options: EngineOptions = EngineOptions()
     ) throws(StorageError) {
+        let snapshot = FileNames.normalized(snapshot)
+        let directory = FileNames.normalized(directory)
         let (state, _) = try Manifest.read(snapshot, identity: options.identity, files: files)
         for error in try check(state, in: snapshot, on: files) { throw error }
         try DirectoryCopy(files: files, options: options).link(state, from: snapshot, to: directory)
@@ -52,6 +58,7 @@ extension Engine {
         on files: any FileSystem,
         options: EngineOptions = EngineOptions()
     ) throws(StorageError) -> [StorageError] {
+        let directory = FileNames.normalized(directory)
         let (state, _) = try Manifest.read(directory, identity: options.identity, files: files)
         return try check(state, in: directory, on: files)
     }
@@ -124,7 +131,7 @@ extension Engine {
         damage: DamagePolicy = .refuse
     ) throws(StorageError) -> [UInt32: TreeSnapshot] {
         var recovery = Recovery(
-            directory: directory,
+            directory: FileNames.normalized(directory),
             files: files,
             options: options,
             rules: [.overwrite] + rules,

@@ -17,7 +17,7 @@ extension Engine {
                 try files.createDirectory(FileNames.treeDirectory(number, in: directory))
                 try files.syncDirectory(directory)
             }
-            let since = log.end
+            let since = try endOfLog()
             let edit = ManifestEdit.createTree(
                 number: number,
                 rule: rule.name,
@@ -32,10 +32,18 @@ extension Engine {
         }
     }
 
+    /// A place behind all that was appended, which a full disk does not take back.
+    private func endOfLog() throws(StorageError) -> LogPosition {
+        while true {
+            let end = log.end
+            if try log.write(syncing: true) >= end { return end }
+        }
+    }
+
     /// Drops a tree with all it holds; the manifest says so on return, files go with the next
     /// upkeep.
     ///
-    /// - Throws: `unknownTree`, `poisoned`, `closed`, `io`.
+    /// - Throws: `unknownTree`, `diskFull`, `poisoned`, `closed`, `io`.
     public func dropTree(_ number: UInt32) throws(StorageError) {
         if let refusal = log.refusal { throw refusal }
         try manifest.withLock { keeper throws(StorageError) in
@@ -56,7 +64,7 @@ extension Engine {
 
     /// How new blocks of a tree are stored; its tables change as they are compacted.
     ///
-    /// - Throws: `unknownTree`, `poisoned`, `closed`, `io`.
+    /// - Throws: `unknownTree`, `diskFull`, `poisoned`, `closed`, `io`.
     public func setCompression(
         _ compression: Compression,
         tree number: UInt32
@@ -94,7 +102,7 @@ extension Engine {
 
     /// Says that the records of lost ranges were brought from elsewhere.
     ///
-    /// - Throws: `unknownTree`, `poisoned`, `closed`, `io`.
+    /// - Throws: `unknownTree`, `diskFull`, `poisoned`, `closed`, `io`.
     public func clearLostRanges(
         _ ranges: [LostRange],
         tree number: UInt32
@@ -104,6 +112,16 @@ extension Engine {
             let tree = try existing(number)
             try record([.removeLostRanges(tree: number, ranges)], in: &keeper)
             tree.change { view in view.with(lost: view.lost.filter { !ranges.contains($0) }) }
+        }
+    }
+
+    /// Removes tables that no manifest names and nobody reads, at once, since the disk is full.
+    func discard(_ tables: [Table]) {
+        for table in tables {
+            let metadata = table.metadata
+            tableFiles.forget(metadata.number)
+            let path = FileNames.table(metadata.number, tree: metadata.tree, in: directory)
+            do throws(FileSystemError) { try files.remove(path) } catch { retire([table]) }
         }
     }
 

@@ -36,10 +36,17 @@ extension Engine {
 
     /// Gives a batch its place in the log's buffer, without touching the disk.
     ///
+    /// - Parameters:
+    ///   - batch: the records.
+    ///   - usingReserve: whether the batch may have what is kept free of the disk, as batches of
+    ///     deletions alone may; for values that stand for deletions.
     /// - Returns: the place; the batch is durable once `durablePosition` reaches its end.
     /// - Throws: `unknownTree`, `tooLarge`, `notDeletable`, `overloaded`, `diskReserve`,
     ///   `poisoned`, `closed`; nothing was appended then.
-    public func append(_ batch: borrowing WriteBatch) throws(StorageError) -> AppendedPosition {
+    public func append(
+        _ batch: borrowing WriteBatch,
+        usingReserve: Bool = false
+    ) throws(StorageError) -> AppendedPosition {
         let keyLimit = min(options.maximumKeySize, 65_535 - prefixSize)
         if batch.largestKey > keyLimit {
             throw .tooLarge(what: "key", size: batch.largestKey, limit: keyLimit)
@@ -55,16 +62,27 @@ extension Engine {
             throw .tooLarge(what: "batch", size: batch.sizeInBytes, limit: 1 << 30)
         }
         try checkTrees(of: batch)
-        if isAtReserve.load(ordering: .relaxed), !batch.hasOnlyDeletions {
-            throw .diskReserve(limit: options.diskReserve)
+        if !usingReserve, !batch.hasOnlyDeletions, isAtReserve.load(ordering: .relaxed) {
+            // Room may have come back; asking costs less than a refusal.
+            watchReserve()
+            if isAtReserve.load(ordering: .relaxed) {
+                throw .diskReserve(limit: options.diskReserve)
+            }
         }
         let size = batch.sizeInBytes
         let used = memory.add(size, ordering: .relaxed).newValue
         do throws(StorageError) {
             guard used <= options.memoryBudget else {
+                isOverloaded.store(true, ordering: .relaxed)
                 throw .overloaded(used: used - size, limit: options.memoryBudget)
             }
-            return try log.append(batch)
+            let position = try log.append(batch)
+            if options.diskReserve > 0,
+                position.end.segment != reserveWatched.load(ordering: .relaxed)
+            {
+                watchReserve()
+            }
+            return position
         } catch {
             memory.subtract(size, ordering: .relaxed)
             throw error
@@ -89,7 +107,8 @@ extension Engine {
     ///
     /// Appending goes on meanwhile. After a failed sync the engine takes no more writes; after
     /// `diskFull` it does as soon as there is room, and the batches that were not durable are to be
-    /// abandoned.
+    /// abandoned. A batch may have been taken back by another thread's write, such as that of a
+    /// flush; then `apply` says so.
     ///
     /// - Returns: the position that is durable now.
     /// - Throws: `poisoned`, `diskFull`, `io`.
@@ -129,6 +148,14 @@ extension Engine {
         try log.mark()
     }
 
+    /// Whether a full disk has taken an appended batch back; `apply` says so too.
+    ///
+    /// A write that fails with `diskFull` takes back more than was appended before it began, and
+    /// the next one succeeds without that.
+    public func wasTakenBack(_ position: AppendedPosition) -> Bool {
+        log.wasTakenBack(position)
+    }
+
     /// Gives an appended batch up whose sync failed; it may or may not be there after a restart.
     public func abandon(_ batch: borrowing WriteBatch, at position: AppendedPosition) {
         memory.subtract(batch.sizeInBytes, ordering: .relaxed)
@@ -146,6 +173,11 @@ extension Engine {
         _ batch: borrowing WriteBatch,
         at position: AppendedPosition
     ) -> [ApplyOutcome] {
+        if log.wasTakenBack(position) {
+            abandon(batch, at: position)
+            let outcome = ApplyOutcome(result: .takenBack, needsCheck: false)
+            return [ApplyOutcome](repeating: outcome, count: batch.count)
+        }
         let (outcomes, growth) = Self.insert(batch, at: position, log) { tree($0) }
         memory.add(growth - batch.sizeInBytes, ordering: .relaxed)
         return outcomes
@@ -167,7 +199,8 @@ extension Engine {
         let bytes = source.span.bytes
         var next = Record(in: bytes, at: 0)
         while let first = next {
-            guard let tree = tree(first.tree) else {
+            // A tree may have been dropped and made anew since the batch was appended.
+            guard let tree = tree(first.tree), position.end > tree.since else {
                 outcomes.append(ApplyOutcome(result: .treeDropped, needsCheck: false))
                 next = Record(in: bytes, at: first.value.end)
                 continue

@@ -15,7 +15,8 @@ public final class Engine: Sendable {
     let directory: String
     let files: any FileSystem
     let options: EngineOptions
-    let log: Log
+    /// The log of all trees.
+    package let log: Log
     let tableFiles: TableFiles
     let cache: BlockCache
     let treeTable: Mutex<[UInt32: Tree]>
@@ -23,8 +24,12 @@ public final class Engine: Sendable {
     let nextTable: Atomic<UInt64>
     /// Bytes of all memtables and of batches appended and not applied.
     let memory: Atomic<Int>
+    /// Whether a batch was refused for want of memory since the last flush.
+    let isOverloaded = Atomic(false)
     /// Whether the disk was found below its reserve when it was last asked.
     let isAtReserve = Atomic(false)
+    /// The segment of the log that was written to when the disk was asked.
+    let reserveWatched = Atomic<UInt64>(0)
     /// Tables that the manifest does without and that views may still read.
     let obsolete = Mutex<[Table]>([])
     let counters = Counters()
@@ -107,30 +112,54 @@ public final class Engine: Sendable {
     /// The numbers of all trees, ascending.
     public var trees: [UInt32] { allTrees.map(\.number) }
 
-    /// Writes edits to the manifest; a failure poisons, since nobody knows what the disk holds.
+    /// Writes edits to the manifest.
+    ///
+    /// A disk without room for them changes nothing; any other failure poisons, since nobody knows
+    /// then what the disk holds.
+    ///
+    /// - Parameters:
+    ///   - edits: they must fit.
+    ///   - keeper: the manifest, locked by the caller.
+    ///   - tables: what was made for the edits and nobody reads; it goes if there is no room.
+    /// - Throws: `diskFull` if nothing was written, `io`.
     func record(
         _ edits: [ManifestEdit],
-        in keeper: inout ManifestKeeper
+        in keeper: inout ManifestKeeper,
+        making tables: [Table] = []
     ) throws(StorageError) {
+        do throws(StorageError) {
+            try keeper.manifest.makeRoom(for: edits)
+        } catch {
+            discard(tables)
+            throw error
+        }
         do throws(StorageError) {
             try keeper.manifest.append(edits)
             for edit in edits {
                 let fits = keeper.state.apply(edit)
                 precondition(fits, "an edit does not fit the manifest: \(edit)")
             }
-            if keeper.manifest.isLong {
-                keeper.generation += 1
-                keeper.manifest = try Manifest(
-                    writing: keeper.state,
-                    generation: keeper.generation,
-                    directory: directory,
-                    identity: options.identity,
-                    files: files
-                )
-            }
+            if keeper.manifest.isLong { try writeAnew(&keeper) }
         } catch {
             log.poison("the manifest could not be written: \(error)")
             throw error
+        }
+    }
+
+    /// Begins a new generation of the manifest, if the disk has room for it.
+    private func writeAnew(_ keeper: inout ManifestKeeper) throws(StorageError) {
+        do throws(StorageError) {
+            keeper.manifest = try Manifest(
+                writing: keeper.state,
+                generation: keeper.generation + 1,
+                directory: directory,
+                identity: options.identity,
+                files: files
+            )
+            keeper.generation += 1
+        } catch {
+            // The temporary file was not whole; the manifest that there is goes on.
+            guard case .diskFull = error else { throw error }
         }
     }
 
@@ -143,5 +172,7 @@ public final class Engine: Sendable {
         _ = try log.write(syncing: true)
         try log.mark()
         try log.close()
+        // Those of tables that the manifest never knew would be nobody's from the next start on.
+        try removeObsoleteFiles()
     }
 }

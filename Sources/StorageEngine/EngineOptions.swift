@@ -11,7 +11,7 @@ public enum Compression: Hashable, Sendable {
 public struct EngineOptions: Sendable {
     /// Bytes that all memtables, with the batches on their way to them, may hold; 64 MiB.
     ///
-    /// At half of it a memtable is flushed, from three quarters on writers are slowed, at all of it
+    /// At five eighths a memtable is flushed, from seven eighths on writers are slowed, at all of it
     /// `append` refuses with `overloaded`. More means larger tables and longer recovery.
     public var memoryBudget = 64 << 20
     /// Bytes after which the log goes on in a new segment; 32 MiB.
@@ -20,6 +20,7 @@ public struct EngineOptions: Sendable {
     public var segmentSize = 32 << 20
     /// Segments that are kept, filled with zeros or old records, for the log to write over; 2.
     ///
+    /// Only while the log is synced often: at least sixteen times a segment, on the average.
     /// Overwriting is synced in about two thirds of the time that growing takes. Each costs
     /// `segmentSize` on the disk; 0 lets segments grow.
     public var spareSegments = 2
@@ -38,7 +39,8 @@ public struct EngineOptions: Sendable {
     /// Bytes on the disk below which records other than deletions are refused with
     /// `diskReserve`; 0 asks for none.
     ///
-    /// It has to cover what compaction needs to make room.
+    /// It has to cover what compaction needs to make room. The disk is asked by `nextMaintenance`,
+    /// with each segment of the log, and by each write while writes are refused.
     public var diskReserve = 0
     /// Which tables are compacted together.
     public var compaction = SizeTieredPolicy()
@@ -46,6 +48,12 @@ public struct EngineOptions: Sendable {
     public var maximumKeySize = 1024
     /// The longest value in bytes; 9 MiB.
     public var maximumValueSize = 9 << 20
+    /// The largest stamp that opening accepts in trees whose stamps are the owner's; nil accepts
+    /// all.
+    ///
+    /// An owner that stamps by a clock passes what the clock allows now, so that a clock that went
+    /// back is found before it makes writes that lose against older ones.
+    public var latestStamp: UInt64?
     /// Bound into every checksum, so that another engine's files are not taken for this one's.
     ///
     /// Draw it at random when the directory is made, and pass the same ever after.

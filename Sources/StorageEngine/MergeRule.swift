@@ -21,8 +21,10 @@ public struct MergeRule: Sendable {
     ///
     /// Then a read need not look at tables that are older than what it has found.
     public let newestStampWins: Bool
-    /// From when on a value stands for nothing: 0 for a tombstone, the time of its expiry for a
-    /// value that has one, nil for one that stays. The unit is the owner's.
+    /// From when on a value stands for nothing.
+    ///
+    /// 0 for a tombstone, the time of its expiry for a value that has one, nil for one that stays.
+    /// The unit is the owner's.
     public let droppableFrom: @Sendable (_ value: RawSpan) -> UInt64?
     /// A digest of the value's version, which equal values share; nil if the tree's tables are to
     /// have no version index.

@@ -15,6 +15,23 @@ package func orderedKey(_ prefix: UInt64, _ key: RawSpan) -> [UInt8] {
     return writer.bytes
 }
 
+/// Lends the ordered key of a prefix and a key, from the stack if it is short.
+@inline(__always)
+func withOrderedKey<R>(
+    _ prefix: UInt64,
+    _ key: RawSpan,
+    _ body: (RawSpan) throws(StorageError) -> R
+) throws(StorageError) -> R {
+    let count = prefixSize + key.byteCount
+    return unsafe try withUnsafeTemporaryAllocation(byteCount: count, alignment: 8) {
+        memory throws(StorageError) in
+        unsafe memory.storeBytes(of: prefix.bigEndian, as: UInt64.self)
+        let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: memory[prefixSize...])
+        unsafe key.withUnsafeBytes { unsafe rest.copyMemory(from: $0) }
+        return unsafe try body(UnsafeRawBufferPointer(memory).bytes)
+    }
+}
+
 /// The prefix of an ordered key.
 package func prefix(ofOrderedKey key: RawSpan) -> UInt64 {
     leadingBytes(of: key, from: 0)
@@ -35,6 +52,12 @@ package func leadingBytes(of key: RawSpan, from offset: Int) -> UInt64 {
         value = value << 8 | UInt64(byte)
     }
     return value
+}
+
+/// The order of an array's bytes and others.
+@inline(__always)
+func compareBytes(_ left: [UInt8], _ right: RawSpan) -> Int {
+    compareBytes(left.span.bytes, right)
 }
 
 /// The order of two runs of bytes, unsigned; negative if the left comes first.

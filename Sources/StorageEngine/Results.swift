@@ -10,6 +10,9 @@ public struct ApplyOutcome: Equatable, Sendable {
         case merged
         /// Nobody's: the tree was dropped meanwhile.
         case treeDropped
+        /// Nobody's: the disk was full, and the batch was taken out of the log again. It may be
+        /// there after a restart.
+        case takenBack
     }
 
     /// Whose value the memtable has now.

@@ -18,6 +18,8 @@ public enum StorageError: Error, Equatable, Sendable {
     case unknownTree(UInt32)
     /// A tree bears the number already.
     case treeExists(UInt32)
+    /// A tree has a stamp above what its owner's clock allows; nothing was changed.
+    case stampAhead(tree: UInt32, newest: UInt64, limit: UInt64)
     /// A tree was made with a rule that `open` was not given.
     case unknownRule(tree: UInt32, name: String)
     /// A key or value is longer than the options allow.
@@ -69,6 +71,8 @@ extension StorageError: CustomStringConvertible {
             "tree \(number) exists already; drop it or take another number"
         case .unknownRule(let tree, let name):
             "tree \(tree) joins by the rule \(name), which was not given; open with that rule"
+        case .stampAhead(let tree, let newest, let limit):
+            "tree \(tree) has the stamp \(newest), above \(limit); set the clock right"
         case .tooLarge(let what, let size, let limit):
             "the \(what) has \(size) bytes, \(limit) are allowed"
         case .unsupportedFormat(let file, let version):

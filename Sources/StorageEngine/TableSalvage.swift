@@ -12,10 +12,12 @@ struct TableSalvage {
         self.reference = reference
     }
 
-    /// Lends the next whole entry; false behind the last.
+    /// Lends the next whole entry.
     ///
-    /// - Parameter lose: told of each range of keys of which nothing is known, inside the part's
-    ///   bounds.
+    /// - Parameters:
+    ///   - lose: told of each range of keys of which nothing is known, inside the part's bounds.
+    ///   - body: given the entry; must not keep the spans.
+    /// - Returns: false behind the last.
     /// - Throws: `io`: the disk did not say what it has.
     mutating func next(
         _ lose: (_ lower: [UInt8], _ upper: [UInt8]?) -> Void,

@@ -30,6 +30,8 @@ final class Tree: Sendable {
         var begun: [[UInt64]] = []
         /// Tables that were rewritten alone for what could be left out of them.
         var futile: Set<UInt64> = []
+        /// Tables in which a compaction met damage; left alone until they are scrubbed.
+        var damaged: Set<UInt64> = []
         /// `Tree.changes` when there was last nothing to compact.
         var settledAt = -1
         var compression = Compression.none

@@ -2,38 +2,33 @@ internal import ByteCoding
 
 extension TreeView {
     /// Bytes that a walk over a table reads at once.
-    private static let readAhead = 256 << 10
+    private static let readAhead = 64 << 10
 
-    func get(_ key: [UInt8], tree: Tree, disk: DiskAccess) throws(StorageError) -> Lookup {
-        let answer = try find(
-            key.span.bytes,
-            tree: tree.number,
-            rule: tree.rule,
-            disk: disk
-        ) { value, stamp in
-            Lookup.found(value.array(), stamp: stamp)
+    func get(
+        prefix: UInt64,
+        key: RawSpan,
+        tree: Tree,
+        disk: DiskAccess
+    ) throws(StorageError) -> Lookup {
+        var lookup = Lookup.absent
+        let answer = try withOrderedKey(prefix, key) { key throws(StorageError) in
+            try find(key, tree: tree, disk: disk) { value, stamp in
+                lookup = .found(value.array(), stamp: stamp)
+            }
         }
-        switch answer {
-        case .absent: return .absent
-        case .found(let lookup): return lookup
-        case .needsDisk: return .needsDisk
-        }
+        return answer == .needsDisk ? .needsDisk : lookup
     }
 
-    func read<R>(
-        _ key: [UInt8],
+    /// Lends the value of a key, if it is there.
+    func lend(
+        prefix: UInt64,
+        key: RawSpan,
         tree: Tree,
-        _ body: (_ value: RawSpan, _ stamp: UInt64) -> R
-    ) throws(StorageError) -> R? {
-        let answer = try find(
-            key.span.bytes,
-            tree: tree.number,
-            rule: tree.rule,
-            disk: .allowed,
-            body
-        )
-        guard case .found(let result) = answer else { return nil }
-        return result
+        _ body: (_ value: RawSpan, _ stamp: UInt64) -> Void
+    ) throws(StorageError) {
+        _ = try withOrderedKey(prefix, key) { key throws(StorageError) in
+            try find(key, tree: tree, disk: .allowed, body)
+        }
     }
 
     func visit(

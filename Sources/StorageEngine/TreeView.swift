@@ -60,21 +60,33 @@ final class TreeView: Sendable {
 }
 
 /// A part of a table, with the table.
-struct Part: Sendable {
+final class Part: Sendable {
     let reference: TableReference
     let table: Table
 
+    init(reference: TableReference, table: Table) {
+        self.reference = reference
+        self.table = table
+    }
+
     func contains(_ key: RawSpan) -> Bool {
-        guard compareBytes(reference.lower.span.bytes, key) <= 0 else { return false }
+        guard compareBytes(reference.lower, key) <= 0 else { return false }
         guard let upper = reference.upper else {
-            return compareBytes(key, reference.metadata.lastKey.span.bytes) <= 0
+            return compareBytes(reference.metadata.lastKey, key) >= 0
         }
         return compareBytes(key, upper.span.bytes) < 0
+    }
+
+    /// Whether all of it lies before a key.
+    func isBefore(_ key: RawSpan) -> Bool {
+        if let upper = reference.upper { return compareBytes(upper.span.bytes, key) <= 0 }
+        return compareBytes(reference.metadata.lastKey, key) < 0
     }
 
     /// Bytes of the file that belong to the tree, by the share of the key space that the bounds
     /// leave.
     var sizeInBytes: Int {
+        let reference = reference
         let metadata = reference.metadata
         let first = Double(prefix(ofOrderedKey: metadata.firstKey.span.bytes))
         let last = Double(prefix(ofOrderedKey: metadata.lastKey.span.bytes))
@@ -108,14 +120,26 @@ struct Run: Sendable {
     /// The part whose bounds contain a key.
     func part(for key: RawSpan) -> Part? {
         if parts.count == 1 { return parts[0].contains(key) ? parts[0] : nil }
+        let count = partCount(notBehind: key)
+        guard count > 0, parts[count - 1].contains(key) else { return nil }
+        return parts[count - 1]
+    }
+
+    /// The place of the first part that has a key of its own at or behind a key.
+    func firstPart(notBefore key: RawSpan) -> Int {
+        let count = partCount(notBehind: key)
+        return count > 0 && !parts[count - 1].isBefore(key) ? count - 1 : count
+    }
+
+    /// How many parts begin at a key or before it.
+    private func partCount(notBehind key: RawSpan) -> Int {
         var low = 0
         var high = parts.count
         while low < high {
             let middle = (low + high) / 2
-            let lower = parts[middle].reference.lower
-            if compareBytes(lower.span.bytes, key) <= 0 { low = middle + 1 } else { high = middle }
+            let order = compareBytes(parts[middle].reference.lower, key)
+            if order <= 0 { low = middle + 1 } else { high = middle }
         }
-        guard low > 0, parts[low - 1].contains(key) else { return nil }
-        return parts[low - 1]
+        return low
     }
 }

@@ -14,7 +14,8 @@ struct Starling: AsyncParsableCommand {
             ConfigCommand.self,
             PutCommand.self, GetCommand.self, DeleteCommand.self, ScanCommand.self,
             ImportCommand.self, ExportCommand.self, KeyspaceCommand.self,
-            StatusCommand.self, RingCommand.self, BenchCommand.self, SimulateCommand.self,
+            StatusCommand.self, RingCommand.self, FlushCommand.self, CompactCommand.self,
+            VerifyCommand.self, ScrubCommand.self, BenchCommand.self, SimulateCommand.self,
         ]
     )
 }

@@ -33,6 +33,20 @@ import Testing
         }
     }
 
+    @Test func `agrees with its definition where several streams run side by side`() {
+        var random = SeededRandom(seed: 3)
+        let bytes = random.bytes(9000)
+        let ends = [383, 384, 385, 391, 768, 1151, 3071, 3072, 3073, 3456, 6144, 6543, 8192, 9000]
+        for end in ends {
+            for start in [0, 1, 7] {
+                let seed = UInt32(truncatingIfNeeded: random.next())
+                let span = bytes.span.bytes.extracting(start..<end)
+                let expected = Self.reference(bytes[start..<end], seed: seed)
+                #expect(CRC32C.checksum(span, seed: seed) == expected, "\(start)..<\(end)")
+            }
+        }
+    }
+
     @Test func `goes on from any cut`() {
         var random = SeededRandom(seed: 2)
         let bytes = random.bytes(200)

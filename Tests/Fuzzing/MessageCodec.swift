@@ -84,6 +84,10 @@ package struct MessageCodec: Sendable {
             let message = try FaultRequest(decoding: body, of: bytes)
             return written(message.encode)
         },
+        MessageCodec(ClientKind.upkeep) { body, bytes throws(CodingError) in
+            let message = try UpkeepRequest(decoding: body, of: bytes)
+            return written(message.encode)
+        },
     ]
 
     private static let clientResponses = [
@@ -106,6 +110,10 @@ package struct MessageCodec: Sendable {
         MessageCodec(ClientKind.topology, topology),
         MessageCodec(ClientKind.statusReport) { body, bytes throws(CodingError) in
             let message = try StatusResponse(decoding: body, of: bytes)
+            return written(message.encode)
+        },
+        MessageCodec(ClientKind.upkeepReport) { body, bytes throws(CodingError) in
+            let message = try UpkeepResponse(decoding: body, of: bytes)
             return written(message.encode)
         },
         MessageCodec(ClientKind.failure) { body, bytes throws(CodingError) in

@@ -27,6 +27,8 @@ final class ControlCluster {
         var liveness: Liveness?
         var epoch: UInt64
         var blocked: [NodeID]?
+        /// Upkeep that its store was asked for.
+        var upkeep: [UpkeepJob] = []
         var notices: [NodeNotice] = []
 
         init(_ plane: consuming ControlPlane, _ disk: Disk) {
@@ -167,6 +169,7 @@ final class ControlCluster {
         _ keyspace: String,
         at name: String,
         mode: UInt8 = 1,
+        compression: UInt8 = 0,
         replicas: [(String, UInt8)] = [("dc1", 1)]
     ) -> UInt64 {
         var writer = ByteWriter()
@@ -176,6 +179,7 @@ final class ControlCluster {
             lifetime: 0,
             readConsistency: .one,
             writeConsistency: .one,
+            compression: compression,
             replication: replicas.map { .init(datacenter: $0.0, replicas: $0.1) }
         ).encode(into: &writer)
         return request(.createKeyspace(writer.bytes), at: name)
@@ -196,6 +200,29 @@ final class ControlCluster {
     func failure(_ correlation: UInt64) -> FailureResponse? {
         guard let answer = answers[correlation], answer.kind == .failure else { return nil }
         return try? FailureResponse(
+            decoding: ByteRange(offset: 0, count: answer.body.count),
+            of: answer.body.span.bytes
+        )
+    }
+
+    /// Asks a node for upkeep of its store.
+    func upkeep(_ kind: StoreUpkeep, of keyspace: String? = nil, at name: String) -> UInt64 {
+        var writer = ByteWriter()
+        UpkeepRequest(kind: kind, keyspace: keyspace).encode(into: &writer)
+        return request(.upkeep(writer.bytes), at: name)
+    }
+
+    /// Ends the upkeep that a node's store was asked for.
+    func endUpkeep(_ results: [UpkeepResult], at name: String) {
+        let node = self[name]
+        node.plane.upkeepFinished(results, at: now, into: &node.effects)
+        run()
+    }
+
+    /// What a request for upkeep was answered with; nil while there is no answer, or for a failure.
+    func upkeepReport(_ correlation: UInt64) -> UpkeepResponse? {
+        guard let answer = answers[correlation], answer.kind == .upkeepReport else { return nil }
+        return try? UpkeepResponse(
             decoding: ByteRange(offset: 0, count: answer.body.count),
             of: answer.body.span.bytes
         )
@@ -293,6 +320,8 @@ final class ControlCluster {
         node.effects.liveness = nil
         node.effects.view = nil
         node.effects.blockedPeers = nil
+        if let job = node.effects.upkeep { node.upkeep.append(job) }
+        node.effects.upkeep = nil
         node.notices += node.effects.notices
         node.effects.notices = []
         guard node.isUp, !node.holdsDisk, !node.waiting.isEmpty else { return !outgoing.isEmpty }

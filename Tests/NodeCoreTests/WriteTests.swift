@@ -286,9 +286,9 @@ import Testing
         #expect(local.message.contains("dc2"))
     }
 
-    @Test func `schema and fault requests from anyone but an admin are forbidden`() throws {
+    @Test func `schema, fault and upkeep requests from anyone but an admin are forbidden`() throws {
         let cluster = try LaneCluster(["dc1": 3])
-        for kind in [ClientKind.createKeyspace, .dropKeyspace, .fault] {
+        for kind in [ClientKind.createKeyspace, .dropKeyspace, .fault, .upkeep] {
             let correlation = cluster.send(kind, to: "dc1-n1") { _ in }
             guard case .failed(let failure) = cluster.outcome(correlation) else {
                 Issue.record("\(kind) was not refused")

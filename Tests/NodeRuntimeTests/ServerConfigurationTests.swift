@@ -37,20 +37,23 @@ import Testing
     @Test func `the template is a valid configuration, also with every key switched on`() throws {
         _ = try ServerConfiguration(text: ServerConfiguration.template, file: "node.yaml")
         let keys = ServerConfiguration.template.split(separator: "\n").map { line in
+            let rest = line.dropFirst(2)
+            let name = rest.drop { $0 == " " }.prefix { $0 != ":" }
             let isKey =
-                line.hasPrefix("# ")
-                && line.dropFirst(2).prefix { $0 != ":" }.allSatisfy {
-                    $0.isLowercase || $0 == "_"
-                }
-            return isKey && line.contains(": ") ? String(line.dropFirst(2)) : String(line)
+                line.hasPrefix("# ") && name.allSatisfy { $0.isLowercase || $0 == "_" }
+                && (rest.contains(": ") || rest.hasSuffix(":"))
+            return isKey ? String(rest) : String(line)
         }
         let all = keys.joined(separator: "\n").replacing(
             "durability: group",
             with: "durability: periodic"
-        )
+        ).replacing("parallel_compactions: 2", with: "parallel_compactions: 3")
         let configuration = try ServerConfiguration(text: all, file: "node.yaml")
         #expect(configuration.durability == .periodic(.milliseconds(10)))
         #expect(configuration.peerListen == Endpoint(host: "0.0.0.0", port: 7400))
+        var storage = ServerConfiguration.Storage()
+        storage.parallelCompactions = 3
+        #expect(configuration.storage == storage)
     }
 
     @Test func `an unknown key is reported with its line and the nearest key`() {
@@ -92,6 +95,27 @@ import Testing
         #expect(found.map(\.line) == [1, 1, 3, 6, 7, 8, 9, 10, 11, 12])
         #expect(found[6].message == "must be from 1 to 8MiB, and is 9MiB")
         #expect(found[8].message.hasSuffix("did you mean 'group'?"))
+    }
+
+    @Test func `what is wrong with the store's keys is told by their whole path`() throws {
+        let found = findings(
+            minimal
+                + "storage:\n  cache_sise: 1MiB\n  disk_reserve: -1\n  parallel_compactions: 0\n"
+                + "  open_files: 3\n"
+        )
+        #expect(
+            found.map(\.path) == [
+                "storage.cache_sise", "storage.disk_reserve", "storage.parallel_compactions",
+                "storage.open_files",
+            ]
+        )
+        #expect(found.first?.message.contains("cache_size") == true)
+        #expect(findings(minimal + "storage: 1\n").map(\.path) == ["storage"])
+        let none = try ServerConfiguration(
+            text: minimal + "storage:\n  cache_size: 0\n  disk_reserve: 0\n",
+            file: "/node.yaml"
+        )
+        #expect(none.storage.cacheSize == 0 && none.storage.diskReserve == 0)
     }
 
     @Test(arguments: ["- a\n- b\n", "", "name: [", "name: a\nname: b\n", "\u{0}"])

@@ -17,7 +17,10 @@ final class StoreFixture {
     static let keyspace = KeyspaceNumber(1)
 
     /// A topology of one node with keyspaces of these names.
-    static func topology(_ names: [String] = ["users"]) throws -> Topology {
+    static func topology(
+        _ names: [String] = ["users"],
+        compression: BlockCompression = .none
+    ) throws -> Topology {
         let member = FoundingMember(
             name: "n1",
             datacenter: "dc1",
@@ -30,20 +33,26 @@ final class StoreFixture {
             topology = try topology.creating(
                 KeyspaceDefinition(
                     name: name,
-                    replication: [.init(datacenter: "dc1", replicas: 1)]
+                    replication: [.init(datacenter: "dc1", replicas: 1)],
+                    compression: compression
                 )
             )
         }
         return topology
     }
 
-    init(_ disk: InMemoryFileSystem = InMemoryFileSystem(), topology: Topology? = nil) throws {
+    init(
+        _ disk: InMemoryFileSystem = InMemoryFileSystem(),
+        topology: Topology? = nil,
+        diskReserve: Int = 0
+    ) throws {
         self.disk = disk
         faults = FaultyFileSystem(disk)
         var options = EngineOptions()
         options.segmentSize = 4096
         options.blockSize = 512
         options.identity = 0xBEEF
+        options.diskReserve = diskReserve
         store = try ReplicaStore.open(
             directory: "/store",
             on: faults,
@@ -56,10 +65,11 @@ final class StoreFixture {
         Version(timestamp: HybridTimestamp(rawValue: stamp), node: NodeID(1), lane: 0)
     }
 
-    static func record(_ stamp: UInt64, _ value: String) -> [UInt8] {
+    /// The record of a value, or of a deletion where there is none.
+    static func record(_ stamp: UInt64, _ value: String?) -> [UInt8] {
         var writer = ByteWriter()
-        writer.recordHeader(version: version(stamp), isTombstone: false, expiry: nil)
-        writer.raw(Array(value.utf8))
+        writer.recordHeader(version: version(stamp), isTombstone: value == nil, expiry: nil)
+        writer.raw(Array((value ?? "").utf8))
         return writer.bytes
     }
 
@@ -80,7 +90,7 @@ final class StoreFixture {
     func submit(
         _ key: String,
         _ stamp: UInt64,
-        _ value: String,
+        _ value: String?,
         purpose: WritePurpose = .foreground,
         keyspace: KeyspaceNumber = StoreFixture.keyspace
     ) -> Turn {
@@ -127,7 +137,7 @@ final class StoreFixture {
     func write(
         _ key: String,
         _ stamp: UInt64,
-        _ value: String,
+        _ value: String?,
         purpose: WritePurpose = .foreground,
         keyspace: KeyspaceNumber = StoreFixture.keyspace
     ) -> (status: WriteStatus, shadow: Version)? {

@@ -92,11 +92,16 @@ import Testing
         let level: [UInt8] = [1, 1]
         let lists: [(String, [UInt8])] = [
             ("client fault", many),
+            ("client upkeepReport", many),
+            (
+                "client upkeepReport",
+                [1, 0, 0, 0, 1, 0, 0, 0, 97, 0] + .init(repeating: 0, count: 64) + many
+            ),
             ("client statusReport", [1] + many),
             ("client value", many),
             (
                 "client createKeyspace",
-                [1, 0, 0, 0, 97, 1] + .init(repeating: 0, count: 8) + level + many
+                [1, 0, 0, 0, 97, 1] + .init(repeating: 0, count: 8) + level + [0] + many
             ),
             ("client page", .init(repeating: 0, count: 18) + many),
             ("peer scanReply", [1, 1] + .init(repeating: 0, count: 12) + many),

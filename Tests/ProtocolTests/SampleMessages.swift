@@ -38,7 +38,8 @@ enum SampleMessages {
             .creating(
                 KeyspaceDefinition(
                     name: "users",
-                    replication: [.init(datacenter: "dc1", replicas: 1)]
+                    replication: [.init(datacenter: "dc1", replicas: 1)],
+                    compression: .zlib(level: 6)
                 )
             )
     }
@@ -111,6 +112,7 @@ enum SampleMessages {
                 lifetime: 86_400_000,
                 readConsistency: .count(2),
                 writeConsistency: .all,
+                compression: 6,
                 replication: [
                     .init(datacenter: "dc1", replicas: 3), .init(datacenter: "dc2", replicas: 2),
                 ]
@@ -118,9 +120,47 @@ enum SampleMessages {
         ),
         "client dropKeyspace": written(DropKeyspaceRequest(name: "users").encode),
         "client fault": written(FaultRequest(blockedPeers: ["n2", "n3"]).encode),
+        "client upkeep": written(UpkeepRequest(kind: .scrub, keyspace: "users").encode),
+        "client upkeep, of all": written(UpkeepRequest(kind: .flush, keyspace: nil).encode),
     ]
 
+    private static let scrubbed: StoreUpkeepReport = {
+        var report = StoreUpkeepReport()
+        report.tablesBefore = 4
+        report.tablesAfter = 3
+        report.bytesBefore = 40_000
+        report.bytesAfter = 30_000
+        report.bytesWritten = 9000
+        report.bytesRead = 40_000
+        report.tombstonesPurged = 7
+        report.omitted = 1
+        report.damage = [
+            .init(
+                file: "a.sst",
+                offset: 4096,
+                expected: 1,
+                found: 2,
+                part: "block",
+                tokens: -5...9
+            ),
+            .init(file: "b.sst", offset: 0, expected: 3, found: 4, part: "footer", tokens: nil),
+        ]
+        report.salvagedTables = [12]
+        report.quarantinedFiles = ["a.sst.damaged"]
+        report.lost = [
+            .init(tokens: -5...9, newest: WallClockTime(milliseconds: 1_795_341_731_120))
+        ]
+        report.skippedTables = [13, 14]
+        return report
+    }()
+
     private static let clientResponses: [String: [UInt8]] = [
+        "client upkeepReport": written(
+            UpkeepResponse(results: [
+                .init(keyspace: "users", outcome: .done(scrubbed)),
+                .init(keyspace: "logs", outcome: .failed(.corrupt, message: "a.sst is damaged")),
+            ]).encode
+        ),
         "client helloReply": written(
             ClientHelloReply(cluster: "prod", node: "n1", id: NodeID(1), datacenter: "dc1").encode
         ),

@@ -35,6 +35,13 @@ private func report(
         #expect(report(12, seconds: 5).traceHash != first.traceHash)
     }
 
+    @Test(arguments: [2, 8, 17, 23] as [UInt64])
+    func `full disks and damaged tables make replicas fail, and no answer wrong`(seed: UInt64) {
+        let report = report(seed, seconds: 10) { $0.faults = [.crash, .full, .corrupt] }
+        #expect(report.violations.isEmpty, "seed \(seed): \(report.scenario)")
+        #expect(report.faults > 0, "seed \(seed): \(report.scenario)")
+    }
+
     @Test func `the number of nodes can be given`() {
         let report = report(1, seconds: 1) { $0.nodeCount = 1 }
         #expect(report.violations.isEmpty)
@@ -58,6 +65,17 @@ private func report(
     /// A replica's answer reached the next connection that was given the number of its own.
     @Test func `the result of a job does not reach a later connection`() {
         #expect(report(37, seconds: 40).violations == [])
+    }
+
+    /// A full disk took back writes that waited for the next sync, which succeeded without them.
+    @Test(arguments: [107, 120] as [UInt64])
+    func `a write that a full disk took back is not acknowledged`(seed: UInt64) {
+        #expect(report(seed, seconds: 10).violations == [], "seed \(seed)")
+    }
+
+    /// A disk without room for the manifest poisoned the engine until the node was restarted.
+    @Test func `a disk that was full for a while takes writes again`() {
+        #expect(report(8, seconds: 5).violations == [])
     }
 }
 

@@ -52,6 +52,14 @@ import Testing
         }
     }
 
+    @Test func `what only one node can say is asked of it once`() {
+        for code in FailureCode.allCases {
+            #expect(decision(.useless, after: .failed(code, mayBeWritten: false)) == .stop)
+        }
+        #expect(decision(.useless, after: .lost) == .stop)
+        #expect(decision(.useless, after: .expired) == .stop)
+    }
+
     @Test func `nothing is repeated when the time is up`() {
         #expect(decision(.harmless, after: .unreachable, remaining: .milliseconds(4)) == .stop)
         #expect(decision(.harmless, after: .lost, remaining: .seconds(-1)) == .stop)

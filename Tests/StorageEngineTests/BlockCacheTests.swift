@@ -78,6 +78,23 @@ import Testing
         #expect(hits > 26_000, "\(hits) of 30,000")
     }
 
+    @Test func `once it is full a block is admitted when it is asked for again`() {
+        let cache = BlockCache(capacity: 100_000)
+        var offset = 0
+        while cache.admits(1, offset, size: 4000), offset < 1000 {
+            cache.insert(block(4000), 1, offset)
+            offset += 1
+        }
+        #expect(cache.statistics.blockCount == offset)
+        #expect(offset < 1000 && offset > 20)
+        #expect(cache.admits(1, offset, size: 4000))
+        // What was asked for long before is forgotten.
+        for other in 1000..<21_000 { _ = cache.admits(1, other, size: 4000) }
+        #expect(!cache.admits(1, offset, size: 4000))
+        #expect(!cache.admits(1, 5000, size: 60_000))
+        #expect(!BlockCache(capacity: 0).admits(1, 1, size: 1))
+    }
+
     @Test func `a block that would crowd out all others is not kept`() {
         let cache = BlockCache(capacity: 100_000)
         cache.insert(block(10), 1, 1)

@@ -9,7 +9,10 @@ let largestWins = MergeRule(name: "largest") { existing, incoming in
 
 /// The union of both values' bytes, ascending.
 let union = MergeRule(name: "union") { existing, incoming in
-    .merged(Set(existing.array() + incoming.array()).sorted())
+    var isThere = [Bool](repeating: false, count: 256)
+    for byte in existing.array() { isThere[Int(byte)] = true }
+    for byte in incoming.array() { isThere[Int(byte)] = true }
+    return .merged((0...255 as ClosedRange<UInt8>).filter { isThere[Int($0)] })
 }
 
 /// The value with the larger stamp, of two with one stamp the larger; an empty value is a

@@ -67,6 +67,7 @@ private struct Knowledge {
             }
         }
         #expect(stops > sequences.count / Self.stride)
+        print("\(stops) stops in every \(Self.stride)th of \(sequences.count) sequences")
     }
 
     private func contents(_ engine: Engine) throws -> [String: [UInt8]] {

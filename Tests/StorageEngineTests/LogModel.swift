@@ -146,6 +146,7 @@ final class LogWorkload {
     private func settle(_ positions: [(UInt64, AppendedPosition)]) {
         waiting += positions
         guard random.chance(2, in: 3) else { return }
+        if random.chance(1, in: 4) { return flush() }
         for (stamp, position) in waiting {
             do throws(StorageError) {
                 try log.sync(through: position)
@@ -165,6 +166,24 @@ final class LogWorkload {
         waiting = []
     }
 
+    /// Applies what waits without syncing it, as if it were in tables.
+    private func flush() {
+        for (stamp, position) in waiting {
+            crashes.model.withLock { model in
+                model.open.removeAll { $0.stamp == stamp }
+                _ = model.dropped.insert(stamp)
+            }
+            do throws(StorageError) {
+                try log.write(through: position)
+                log.applied(position)
+            } catch {
+                log.abandon(position)
+            }
+        }
+        waiting = []
+        _ = try? log.secure()
+    }
+
     /// One step of upkeep.
     func keepUp() {
         switch random.below(6) {
@@ -172,7 +191,7 @@ final class LogWorkload {
         case 1, 2: try? log.prepareSpare()
         case 3: _ = try? log.mark()
         default:
-            let first = min(log.oldestOutstanding, log.durable.segment)
+            let first = log.beginning(atMost: log.oldestOutstanding)
             crashes.model.withLock { $0.first = max($0.first, first) }
             try? log.trim(before: first)
         }

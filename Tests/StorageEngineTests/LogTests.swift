@@ -191,15 +191,18 @@ import Testing
     }
 
     @Test func `segments are kept as spares and written over`() throws {
-        var fixture = LogFixture(segmentSize: 1024, spares: 2)
+        var fixture = LogFixture(segmentSize: 8192, spares: 2)
         let disk = try LogFixture.disk()
         let log = try fixture.create(disk)
+        for stamp in 1...10 as ClosedRange<UInt64> { try log.put(numbered(stamp)) }
         #expect(log.needsSpare)
+        try log.prepareSpare()
+        #expect(log.end.segment == 2, "it goes on in the spare at once")
         try log.prepareSpare()
         try log.prepareSpare()
         #expect(!log.needsSpare)
         #expect(try disk.list("/db/log").filter { $0.hasSuffix(".spare") }.count == 2)
-        for stamp in 1...60 as ClosedRange<UInt64> {
+        for stamp in 11...600 as ClosedRange<UInt64> {
             try log.put(numbered(stamp))
             fixture.first = log.end.segment
             try log.trim(before: fixture.first)
@@ -208,7 +211,24 @@ import Testing
         #expect(try disk.list("/db/log").count == 3)
         let contents = try fixture.read(disk)
         #expect(contents.damage.isEmpty)
-        #expect(try contents.stamps().last == 60)
+        #expect(try contents.stamps().last == 600)
+    }
+
+    @Test func `a log that is hardly synced wants no spares and keeps none`() throws {
+        let fixture = LogFixture(segmentSize: 4096, spares: 2)
+        let disk = try LogFixture.disk()
+        let log = try fixture.create(disk)
+        for stamp in 1...200 as ClosedRange<UInt64> {
+            let position = try log.append(numbered(stamp))
+            try log.write(through: position)
+            log.applied(position)
+            #expect(!log.needsSpare)
+        }
+        try log.write(syncing: true)
+        #expect(log.end.segment > 2)
+        try log.trim(before: log.end.segment)
+        #expect(try disk.list("/db/log").count == 1)
+        #expect(log.statistics.recycled == 0)
     }
 
     @Test func `a batch that is neither applied nor given up keeps its segment`() throws {

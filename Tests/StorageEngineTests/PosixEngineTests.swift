@@ -5,11 +5,7 @@ import Testing
 
 @Suite struct `The engine on the machine's files` {
     @Test func `keeps its records over flush and reopening, and its directory to itself`() throws {
-        var template = Array("/tmp/starling-engine-XXXXXX".utf8CString)
-        let made = template.withUnsafeMutableBufferPointer { buffer in
-            buffer.baseAddress.flatMap { mkdtemp($0) }.map { String(cString: $0) }
-        }
-        let path = try #require(made)
+        let path = try temporaryDirectory()
         let disk = PosixFileSystem()
         defer { removeAll(path, disk) }
         func open() throws -> Engine {
@@ -27,6 +23,62 @@ import Testing
         #expect(try engine.value("b 149") == [149])
         #expect(try engine.allEntries().count == 200)
         try engine.close()
+    }
+
+    @Test(.enabled(if: geteuid() != 0, "root may write everywhere"))
+    func `a directory without permission to write is read, and not opened`() throws {
+        let path = try temporaryDirectory()
+        let disk = PosixFileSystem()
+        defer { removeAll(path, disk) }
+        let engine = try Engine.open(directory: "\(path)/db", on: disk)
+        try engine.createTree(1, rule: .overwrite)
+        try engine.put(batch("a", [1]))
+        try engine.close()
+        try disk.remove("\(path)/db/LOCK")
+        chmod("\(path)/db", 0o500)
+        defer { chmod("\(path)/db", 0o700) }
+        let error = #expect(throws: StorageError.self) {
+            try Engine.open(directory: "\(path)/db", on: disk)
+        }
+        guard case .io(let failure) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(failure.reason == .notPermitted)
+        #expect(failure.path == "\(path)/db/LOCK")
+        let trees = try Engine.read(directory: "\(path)/db/", on: disk)
+        #expect(try trees[1]?.scan().entries.map(\.value) == [[1]])
+    }
+
+    @Test func `a path that is a file, and strays with the largest numbers, do no harm`() throws {
+        let path = try temporaryDirectory()
+        let disk = PosixFileSystem()
+        defer { removeAll(path, disk) }
+        let engine = try Engine.open(directory: "\(path)/db/", on: disk)
+        try engine.createTree(1, rule: .overwrite)
+        try engine.close()
+        let strays = ["log/18446744073709551615.log", "1/18446744073709551615.sst", "77"]
+            .map { "\(path)/db/\($0)" }
+        for stray in strays { try disk.openForAppending(stray, .createNew).close() }
+        let again = try Engine.open(directory: "\(path)/db", on: disk)
+        #expect(Set(again.unknownFiles) == Set(strays))
+        try again.close()
+        let error = #expect(throws: StorageError.self) {
+            try Engine.open(directory: strays[2], on: disk)
+        }
+        guard case .io(let failure) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(failure.path.hasPrefix(strays[2]))
+    }
+
+    private func temporaryDirectory() throws -> String {
+        var template = Array("/tmp/starling-engine-XXXXXX".utf8CString)
+        let made = template.withUnsafeMutableBufferPointer { buffer in
+            buffer.baseAddress.flatMap { mkdtemp($0) }.map { String(cString: $0) }
+        }
+        return try #require(made)
     }
 
     private func removeAll(_ path: String, _ disk: PosixFileSystem) {

@@ -247,6 +247,18 @@ import Testing
         #expect(cache.statistics.hits == 1)
     }
 
+    @Test(arguments: [Compression.none, .zlib(level: 1)])
+    func `what is not cached is found all the same`(_ compression: Compression) throws {
+        let fixture = try TableFixture.small(compression)
+        let cache = BlockCache(capacity: 0)
+        let table = try fixture.open(cache: cache)
+        for _ in 0..<3 {
+            for entry in fixture.entries { #expect(try table.entry(entry.key) == entry) }
+        }
+        #expect(try table.entry([1, 2, 3]) == nil)
+        #expect(cache.statistics.blockCount == 0)
+    }
+
     @Test func `the blocks of a table that is no more leave the cache`() throws {
         let fixture = try TableFixture.small()
         let cache = BlockCache(capacity: 1 << 20)

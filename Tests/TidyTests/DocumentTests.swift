@@ -48,6 +48,21 @@ import Testing
         #expect(missing.isEmpty, "not in the README's map of Sources/: \(missing)")
     }
 
+    @Test func `the engine's example in the README is the one that a test runs`() throws {
+        let file = "Tests/StorageEngineTests/ReadmeExampleTests.swift"
+        let lines = Repository.lines(of: file)
+        let begin = try #require(lines.firstIndex { $0.trimmed == "// README: begin" })
+        let end = try #require(lines.firstIndex { $0.trimmed == "// README: end" })
+        let margin = lines[begin].prefix { $0 == " " }.count
+        let program = lines[begin + 1..<end].map { $0.dropFirst(margin) }.joined(separator: "\n")
+        #expect(program.count > 500)
+        let readme = try #require(Repository.text("README.md"), "there is no README.md")
+        #expect(
+            readme.contains("let disk = PosixFileSystem()\n\(program)\n```"),
+            "the program in \(file) and the one in README.md differ"
+        )
+    }
+
     @Test func `no file names a folder of one machine`() {
         // Put together here, so that this file does not find itself.
         let folders = ["work", "home", "Users", "root"].map { "/" + $0 + "/" }

@@ -60,7 +60,8 @@ struct BannedWord {
                 advice: "use a struct with one owner; actors are for public async surfaces"
             ),
             BannedWord(
-                pattern: Regex(/(^|[^.\w])(print|debugPrint|dump)\(/),
+                // A call; `func` before the name makes it a declaration.
+                pattern: Regex(/(^|[^.\w\s]|(^|[^c])\s)(print|debugPrint|dump)\(/),
                 name: "print(",
                 advice: "answer with a notice among the effects; the worlds write logs"
             ),

@@ -30,6 +30,7 @@ struct History {
     private var open: [Batch: [Version]] = [:]
     private var unsynced: [Batch] = []
     private var beforeSync = 0
+    private var isCut = false
 
     /// Reads a journal; after a power cut only synced writes count as promised.
     init(_ entries: [JournalEntry], isPowerCut: Bool) {
@@ -39,7 +40,13 @@ struct History {
     private mutating func take(_ entry: JournalEntry, isPowerCut: Bool) {
         let batch = Batch(writer: entry.writer, first: entry.counter)
         switch entry.kind {
+        case .cut:
+            isCut = true
+        case .synced where isCut, .written where isCut, .syncBegins where isCut,
+            .syncEnded where isCut:
+            break
         case .writer:
+            isCut = false
             writers[entry.writer] = Writer(
                 counter: entry.counter,
                 grown: entry.key,

@@ -22,6 +22,9 @@ struct JournalEntry: Equatable, Sendable {
         /// The key has this version, or the writer stands at `counter` and has grown `key` keys:
         /// where the journal begins after a check.
         case base, writer
+        /// The power is about to be cut: what is promised behind it, by a call that was still under
+        /// way, need not hold.
+        case cut
     }
 
     static let size = 32

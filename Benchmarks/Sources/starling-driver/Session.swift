@@ -25,7 +25,7 @@ final class Session {
         isSynced: Bool
     ) throws {
         record.removeAll(keepingCapacity: true)
-        record.append(contentsOf: unsafe key[8...])
+        record.append(contentsOf: unsafe UnsafeRawBufferPointer(rebasing: key[8...]))
         record.append(contentsOf: unsafe value)
         batch.removeAll()
         batch.put(

@@ -84,6 +84,15 @@ extension ServerConfiguration {
             section.report("periodic_interval_ms", "has a meaning only with durability: periodic")
         }
         memoryBudget = section.size("memory_budget", in: 4 << 20...1 << 40) ?? memoryBudget
+        section.section("storage") { section in
+            storage.cacheSize = section.size("cache_size", in: 0...1 << 40) ?? storage.cacheSize
+            storage.diskReserve =
+                section.size("disk_reserve", in: 0...1 << 50) ?? storage.diskReserve
+            storage.parallelCompactions =
+                section.integer("parallel_compactions", in: 1...64) ?? storage.parallelCompactions
+            storage.openFiles =
+                section.integer("open_files", in: 16...1 << 20) ?? storage.openFiles
+        }
         maximumValueSize =
             section.size("maximum_value_size", in: 1...Limits.maximumValueSize) ?? maximumValueSize
         faultInjection = section.flag("fault_injection") ?? faultInjection

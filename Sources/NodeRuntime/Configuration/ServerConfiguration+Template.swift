@@ -42,8 +42,17 @@ extension ServerConfiguration {
         # durability: group
         # periodic_interval_ms: 10
 
-        # Memory for memtables and caches, at least 4MiB. Sizes: plain bytes, KiB, MiB or GiB.
+        # Memory for memtables, at least 4MiB. Sizes: plain bytes, KiB, MiB or GiB.
         # memory_budget: 64MiB
+
+        # How the store works: memory for blocks of tables; room on the disk that is kept free, below
+        # which values are refused while reads, deletions and compaction go on (0 keeps none);
+        # compactions at the same time, 1 to 64; files of tables held open, 16 to 1048576.
+        # storage:
+        #   cache_size: 64MiB
+        #   disk_reserve: 256MiB
+        #   parallel_compactions: 2
+        #   open_files: 512
 
         # The longest value a client may write; at most 8MiB.
         # maximum_value_size: 1MiB

@@ -14,6 +14,30 @@ package struct ServerConfiguration: Equatable, Sendable {
         case periodic(Duration)
     }
 
+    /// How the store uses memory, disk and threads.
+    package struct Storage: Equatable, Sendable {
+        /// Bytes of tables' blocks that are kept in memory, decompressed; 64 MiB.
+        ///
+        /// More saves reads from the disk.
+        package var cacheSize = 64 << 20
+        /// Bytes of the disk that are kept free; 256 MiB, and 0 keeps none.
+        ///
+        /// With less room than that, writes of values are refused, while reads, deletions and
+        /// compaction go on, so that room can be made.
+        package var diskReserve = 256 << 20
+        /// Compactions at the same time, each on a thread of its own; 2.
+        ///
+        /// More use more of the disk and of the cores.
+        package var parallelCompactions = 2
+        /// Files of tables held open; 512.
+        ///
+        /// Fewer open files anew more often; more must be allowed to the process.
+        package var openFiles = 512
+
+        /// The defaults.
+        package init() {}
+    }
+
     /// How log lines look.
     package enum LogFormat: String, Equatable, Sendable, CaseIterable {
         /// For people.
@@ -49,10 +73,12 @@ package struct ServerConfiguration: Equatable, Sendable {
     package var lanes: Int
     /// When a write counts as durable; by default after the sync.
     package var durability = Durability.group
-    /// Bytes for memtables and caches; 64 MiB.
+    /// Bytes for memtables; 64 MiB.
     ///
     /// Less flushes more often.
     package var memoryBudget = 64 << 20
+    /// How the store uses memory, disk and threads.
+    package var storage = Storage()
     /// The longest value a client may write, in bytes; 1 MiB, never more than 8 MiB.
     package var maximumValueSize = Limits.defaultValueSize
 

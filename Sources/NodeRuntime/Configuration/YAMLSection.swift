@@ -231,6 +231,20 @@ package struct YAMLSection {
         return texts
     }
 
+    /// Has `body` read the mapping of a key, where it is given and right.
+    package mutating func section(_ key: String, _ body: (inout YAMLSection) -> Void) {
+        known.append(key)
+        guard let node = mapping[key] else { return }
+        guard case .mapping(let mapping) = node else {
+            report(key, "must be a mapping, and is \(Self.kind(of: node))")
+            return
+        }
+        var section = YAMLSection(mapping, path: pathOf(key))
+        body(&section)
+        section.reportUnknownKeys()
+        findings += section.findings
+    }
+
     /// The mappings of a list that must be there, each read by `body`; nil where the list is
     /// missing or wrong.
     package mutating func sections<Element>(

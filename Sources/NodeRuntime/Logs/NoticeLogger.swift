@@ -54,6 +54,21 @@ package struct NoticeLogger {
         case .peersBlocked(let nodes):
             let names = nodes.map { view.name(of: $0) }.joined(separator: ",")
             logger.notice("fault injection", metadata: ["blocked_peers": "\(names)"])
+        case .upkeepBegan(let job):
+            logger.info("upkeep begins", metadata: ["job": "\(job)"])
+        case .upkeepEnded(let job, let elapsed, let damaged):
+            let time: Logger.MetadataValue = "\(elapsed.wholeMilliseconds)"
+            guard !damaged.isEmpty else {
+                logger.info("upkeep ended", metadata: ["job": "\(job)", "elapsed_ms": time])
+                return
+            }
+            logger.error(
+                "upkeep found damaged tables: see starling verify, then starling scrub",
+                metadata: [
+                    "job": "\(job)", "elapsed_ms": time,
+                    "keyspaces": "\(damaged.joined(separator: ","))",
+                ]
+            )
         }
     }
 }

@@ -18,7 +18,8 @@ struct Assembly: Sendable {
     let contexts: ContextAuthority
     let sync: SyncThread
     let disks: DiskThreads
-    let maintenance: MaintenanceThread
+    let maintenance: MaintenanceThreads
+    let upkeep: UpkeepThread
     let statePool: NIOThreadPool
     let memory: ConnectionMemory
     let logger: Logger
@@ -129,6 +130,7 @@ struct Assembly: Sendable {
         )
         let store = opened.objects
         let maintenance = maintenance
+        let upkeep = upkeep
         let memory = memory
         let statePool = statePool
         let driver = ControlDriver(
@@ -142,6 +144,7 @@ struct Assembly: Sendable {
                     memory.look(statePool)
                     return store.load
                 },
+                runUpkeep: { job, finished in upkeep.run(job, finished: finished) },
                 look: { maintenance.look() }
             ),
             plane: plane

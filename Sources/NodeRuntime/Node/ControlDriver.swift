@@ -36,6 +36,8 @@ final class ControlDriver {
         var logger: Logger
         /// Bytes of data on this node.
         var load: () -> UInt64
+        /// Runs upkeep that an operator asked for; hears of its end on any thread.
+        var runUpkeep: (UpkeepJob, @escaping @Sendable ([UpkeepResult]) -> Void) -> Void
         /// Has the storage upkeep done that is due, and periodic durability's sync.
         var look: () -> Void
     }
@@ -47,6 +49,7 @@ final class ControlDriver {
     private let logger: Logger
     private let load: () -> UInt64
     private let look: () -> Void
+    private let runUpkeep: (UpkeepJob, @escaping @Sendable ([UpkeepResult]) -> Void) -> Void
     private(set) var view: ClusterView
     private var state: State
     private var links: PeerLinks
@@ -68,6 +71,7 @@ final class ControlDriver {
         logger = environment.logger
         load = environment.load
         look = environment.look
+        runUpkeep = environment.runUpkeep
         view = plane.view
         state = State(plane: plane)
         links = PeerLinks(peerClass: .urgent, loop: environment.loop)
@@ -153,6 +157,11 @@ final class ControlDriver {
         step { $0.persisted(ticket, at: SystemClock.now, into: &$1) }
     }
 
+    /// Upkeep that an operator asked for is over.
+    func upkeepFinished(_ results: [UpkeepResult]) {
+        step { $0.upkeepFinished(results, at: SystemClock.now, into: &$1) }
+    }
+
     private func step(_ body: (inout ControlPlane, inout ControlEffects) -> Void) {
         state.step(body)
         settle()
@@ -201,6 +210,11 @@ final class ControlDriver {
         let waiting = state.effects.persists
         state.effects.persists.removeAll()
         for persist in waiting { persists?.enqueue(persist) }
+        if let job = state.effects.upkeep {
+            state.effects.upkeep = nil
+            let control = router?.control
+            runUpkeep(job) { results in control?.execute { $0.upkeepFinished(results) } }
+        }
     }
 
     private func tellLanes(_ setting: @escaping @Sendable (LaneDriver) -> Void) {

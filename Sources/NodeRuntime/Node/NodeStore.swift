@@ -42,6 +42,10 @@ struct NodeStore {
         }
         var options = EngineOptions()
         options.memoryBudget = configuration.memoryBudget
+        options.cacheSize = configuration.storage.cacheSize
+        options.openFiles = configuration.storage.openFiles
+        options.diskReserve = configuration.storage.diskReserve
+        options.compaction.maximumParallel = configuration.storage.parallelCompactions
         options.identity = opened.engineIdentity
         do {
             // The engine locks its directory too, by a file of the same name.

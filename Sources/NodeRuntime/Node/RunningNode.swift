@@ -24,7 +24,8 @@ struct RunningNode: Sendable {
         var security: NodeSecurity
         var sync: SyncThread
         var disks: DiskThreads
-        var maintenance: MaintenanceThread
+        var maintenance: MaintenanceThreads
+        var upkeep: UpkeepThread
         var statePool: NIOThreadPool
         var memory: ConnectionMemory
         var laneGroup: MultiThreadedEventLoopGroup
@@ -54,14 +55,23 @@ struct RunningNode: Sendable {
             )
         }
         let store = opened.objects
+        StoreFindings.log(store, logger)
+        let latency = ForegroundLatency()
         let sync = SyncThread(
             store: store,
+            latency: latency,
             durability: configuration.durability,
             lanes: configuration.lanes,
             logger: logger
         )
-        let disks = DiskThreads(store: store)
-        let maintenance = MaintenanceThread(store: store, logger: logger)
+        let disks = DiskThreads(store: store, latency: latency)
+        let maintenance = MaintenanceThreads(
+            store: store,
+            latency: latency,
+            maximumCompactions: configuration.storage.parallelCompactions,
+            logger: logger
+        )
+        let upkeep = UpkeepThread(store: store, maintenance: maintenance)
         let statePool = NIOThreadPool(numberOfThreads: 1)
         statePool.start()
         let memory = ConnectionMemory()
@@ -77,6 +87,7 @@ struct RunningNode: Sendable {
             sync: sync,
             disks: disks,
             maintenance: maintenance,
+            upkeep: upkeep,
             statePool: statePool,
             memory: memory,
             logger: logger
@@ -92,6 +103,7 @@ struct RunningNode: Sendable {
             sync: sync,
             disks: disks,
             maintenance: maintenance,
+            upkeep: upkeep,
             statePool: statePool,
             memory: memory,
             laneGroup: laneGroup,
@@ -237,6 +249,7 @@ struct RunningNode: Sendable {
 
     private static func stop(_ parts: Parts, within timeout: Duration) async throws {
         for listener in parts.listeners { await listener.close() }
+        parts.upkeep.cancel()
         for lane in parts.router.lanes { try await lane.call { $0.beginDraining() } }
         let deadline = ContinuousClock.now + timeout
         while ContinuousClock.now < deadline, try await !isQuiet(parts) {
@@ -252,6 +265,7 @@ struct RunningNode: Sendable {
         for lane in parts.router.lanes { try await lane.call { $0.stop() } }
         try await parts.sync.shutDown()
         try await parts.disks.shutDown()
+        try await parts.upkeep.shutDown()
         try await parts.maintenance.shutDown()
         try await parts.statePool.shutdownGracefully()
         do {

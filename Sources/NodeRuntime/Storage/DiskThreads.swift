@@ -9,12 +9,14 @@ final class DiskThreads: Sendable {
     static let maximumWaiting = 4096
 
     private let store: ReplicaStore
+    private let latency: ForegroundLatency
     private let pool: NIOThreadPool
     private let waiting = Mutex(0)
     private let lanes = Mutex<[LoopHandle<LaneDriver>]>([])
 
-    init(store: ReplicaStore, threads: Int = 2) {
+    init(store: ReplicaStore, latency: ForegroundLatency, threads: Int = 2) {
         self.store = store
+        self.latency = latency
         pool = NIOThreadPool(numberOfThreads: threads)
         pool.start()
     }
@@ -34,10 +36,12 @@ final class DiskThreads: Sendable {
             return true
         }
         guard isRoom else { return false }
+        let start = ContinuousClock.now
         pool.submit { state in
             self.waiting.withLock { $0 -= 1 }
             guard state == .active else { return }
             let result = self.store.run(job)
+            self.latency.record(.read, ContinuousClock.now - start)
             let lanes = self.lanes.withLock { $0 }
             guard Int(lane) < lanes.count else { return }
             lanes[Int(lane)].execute { $0.completed(result) }

@@ -1,6 +1,7 @@
 import Logging
 import NIOPosix
 import ObjectStorage
+import StorageEngine
 import Synchronization
 
 /// The one thread that writes and syncs the log, for all lanes at once.
@@ -14,6 +15,8 @@ final class SyncThread: Sendable {
         /// Batches by lane, in the order of their lanes' stagings.
         var waiting: [[ReplicaStore.StagedWrites]]
         var isWaiting = false
+        /// Since when the first of them waits.
+        var since: ContinuousClock.Instant?
         /// Whether the thread was told to look.
         var isAwake = false
         /// Whether periodic writes came since the last sync.
@@ -24,6 +27,7 @@ final class SyncThread: Sendable {
     }
 
     private let store: ReplicaStore
+    private let latency: ForegroundLatency
     private let durability: ServerConfiguration.Durability
     private let logger: Logger
     private let pool = NIOThreadPool(numberOfThreads: 1)
@@ -32,11 +36,13 @@ final class SyncThread: Sendable {
 
     init(
         store: ReplicaStore,
+        latency: ForegroundLatency,
         durability: ServerConfiguration.Durability,
         lanes: Int,
         logger: Logger
     ) {
         self.store = store
+        self.latency = latency
         self.durability = durability
         self.logger = logger
         state = Mutex(State(waiting: Array(repeating: [], count: lanes)))
@@ -52,6 +58,7 @@ final class SyncThread: Sendable {
     func enqueue(_ writes: ReplicaStore.StagedWrites, of lane: UInt8) {
         let wakes = state.withLock { state in
             state.waiting[Int(lane)].append(writes)
+            if !state.isWaiting { state.since = ContinuousClock.now }
             state.isWaiting = true
             defer { state.isAwake = true }
             return !state.isAwake
@@ -95,8 +102,13 @@ final class SyncThread: Sendable {
     }
 
     private func work() {
-        while let (batches, isSyncDue) = takeBatches() {
+        while true {
+            slowDown()
+            guard let (batches, isSyncDue, since) = takeBatches() else { return }
             let isDurable = commit(syncing: isSyncDue)
+            if durability == .group, let since {
+                latency.record(.sync, ContinuousClock.now - since)
+            }
             let lanes = lanes.withLock { $0 }
             for (lane, writes) in batches.enumerated() where !writes.isEmpty && lane < lanes.count {
                 lanes[lane].execute { $0.synced(writes, isDurable: isDurable) }
@@ -104,35 +116,56 @@ final class SyncThread: Sendable {
         }
     }
 
-    /// What is to be written now, and whether it is to be synced; nil when nothing waits, and the
-    /// thread may rest.
-    private func takeBatches() -> ([[ReplicaStore.StagedWrites]], isSyncDue: Bool)? {
+    /// Lets writes wait while memory fills faster than it is flushed, rather than refuse them soon.
+    private func slowDown() {
+        guard state.withLock({ $0.isWaiting }) else { return }
+        ThreadPause.wait(store.writeDelay)
+    }
+
+    /// What is to be written now, whether it is to be synced, and since when it waits; nil when
+    /// nothing does, and the thread may rest.
+    private func takeBatches() -> (
+        batches: [[ReplicaStore.StagedWrites]],
+        isSyncDue: Bool,
+        since: ContinuousClock.Instant?
+    )? {
         state.withLock { state in
             guard state.isWaiting || state.isSyncDue else {
                 state.isAwake = false
                 return nil
             }
             let batches = state.waiting
+            let since = state.since
+            state.since = nil
             let isSyncDue = state.isSyncDue || durability == .group
             state.waiting = Array(repeating: [], count: batches.count)
             state.isWaiting = false
             state.isSyncDue = false
             state.isUnsynced = !isSyncDue
-            return (batches, isSyncDue)
+            return (batches, isSyncDue, since)
         }
     }
 
-    /// A failed sync poisons the store, so that each later one fails too; it is logged once.
+    /// Writes or syncs what waits.
+    ///
+    /// A failed sync poisons the store, so that each later one fails too; it is logged once. A full
+    /// disk does not, and is logged once each time it fills.
     private func commit(syncing: Bool) -> Bool {
-        do {
+        do throws(StorageError) {
             if syncing { try store.sync() } else { try store.write() }
+            state.withLock { $0.hasFailed = false }
             return true
         } catch {
             let isFirst = state.withLock { state in
                 defer { state.hasFailed = true }
                 return !state.hasFailed
             }
-            if isFirst {
+            if isFirst, case .diskFull = error {
+                logger.error(
+                    "disk full: no write is acknowledged until there is room",
+                    metadata: ["reason": "\(error)"]
+                )
+            } else if isFirst {
                 logger.error(
                     "log sync failed: no write is acknowledged any more; check the disk and restart",
                     metadata: ["reason": "\(error)"]

@@ -14,6 +14,8 @@ struct Compaction: ~Copyable {
     private let choice: CompactionChoice
     private let horizon: PurgeHorizon
     private let inputs: Set<UInt64>
+    /// Deletions from this number on stay, since an older record may be on its way to a memtable.
+    private let settledSequence: UInt64
     /// Where the next output begins.
     private var lower: [UInt8]
     private var writer: TableWriter?
@@ -22,7 +24,7 @@ struct Compaction: ~Copyable {
     private var readBytes = 0
 
     /// Bytes of entries after which the owner is asked how to go on.
-    private static let reportSize = 1 << 20
+    private let reportSize: Int
     private static let readAhead = 256 << 10
 
     init(engine: Engine, tree: Tree, choice: CompactionChoice) {
@@ -31,6 +33,8 @@ struct Compaction: ~Copyable {
         self.choice = choice
         horizon = tree.upkeep.withLock { $0.horizon }
         inputs = Set(choice.inputs.map(\.number))
+        reportSize = min(1 << 20, engine.options.fragmentSize)
+        settledSequence = engine.log.settledSequence
         lower = choice.lower
     }
 
@@ -44,7 +48,7 @@ struct Compaction: ~Copyable {
                 if let writer, writer.sizeInBytes >= engine.options.fragmentSize {
                     try commit(through: lastKey)
                 }
-                guard readBytes - reported >= Self.reportSize else { continue }
+                guard readBytes - reported >= reportSize else { continue }
                 let progress = CompactionProgress(
                     tree: tree.number,
                     bytes: readBytes - reported,
@@ -52,6 +56,7 @@ struct Compaction: ~Copyable {
                     bytesInAll: choice.bytes
                 )
                 reported = readBytes
+                try engine.flushWhatIsDue()
                 if pace(progress) == .cancel || engine.log.refusal != nil {
                     if !lastKey.isEmpty { try commit(through: lastKey) }
                     return
@@ -64,10 +69,15 @@ struct Compaction: ~Copyable {
         }
     }
 
+    /// Whether a part is an input, or what an earlier commit left of one.
+    private func isInput(_ reference: TableReference) -> Bool {
+        inputs.contains(reference.metadata.number) && choice.orders.contains(reference.order)
+    }
+
     /// A walk over the inputs, which holds only those tables that it has not passed.
     private func openInputs() throws(StorageError) -> MergingCursor {
         let parts = tree.view.parts.filter { part in
-            inputs.contains(part.reference.metadata.number)
+            isInput(part.reference)
                 && part.reference.overlaps(choice.lower, choice.upper)
         }
         return try MergingCursor(
@@ -103,6 +113,7 @@ struct Compaction: ~Copyable {
     }
 
     private func mayPurge(_ key: RawSpan, _ value: RawSpan, _ stamp: UInt64) -> Bool {
+        if tree.rule.isOverwrite, stamp >> 1 >= settledSequence { return false }
         let prefix = prefix(ofOrderedKey: key)
         return horizon.mayPurge(
             droppableFrom: tree.rule.droppableFrom(value, stamp: stamp),
@@ -123,8 +134,7 @@ struct Compaction: ~Copyable {
         let hash = Table.hash(key)
         return view.runs.contains { run in
             guard let part = run.part(for: key) else { return false }
-            return !inputs.contains(part.reference.metadata.number)
-                && part.table.mayContain(hash: hash)
+            return !isInput(part.reference) && part.table.mayContain(hash: hash)
         }
     }
 
@@ -137,10 +147,15 @@ struct Compaction: ~Copyable {
             if finished.isEmpty {
                 finished.abandon()
             } else {
-                let metadata = try finished.finish()
-                let reference = TableReference(metadata, order: choice.order)
-                added.append(Part(reference: reference, table: try engine.open(metadata)))
-                engine.counters.compactedBytes.add(Int(clamping: metadata.length))
+                do throws(StorageError) {
+                    let metadata = try finished.finish()
+                    let reference = TableReference(metadata, order: choice.order)
+                    added.append(Part(reference: reference, table: try engine.open(metadata)))
+                    engine.counters.compactedBytes.add(Int(clamping: metadata.length))
+                } catch {
+                    finished.abandon()
+                    throw error
+                }
             }
         }
         let from = lower
@@ -148,8 +163,7 @@ struct Compaction: ~Copyable {
         let remaining = Set(
             tree.view.parts.map(\.reference)
                 .filter { reference in
-                    inputs.contains(reference.metadata.number)
-                        && reference.overlaps(from, to)
+                    isInput(reference) && reference.overlaps(from, to)
                 }
                 .map(\.part)
         )

@@ -8,7 +8,7 @@ package enum WritePressure {
 
     /// How long the next write waits.
     ///
-    /// None up to three quarters of the budget; from there the delay grows with the square of the
+    /// None up to seven eighths of the budget; from there the delay grows with the square of the
     /// distance, up to `longest` at all of the budget and beyond.
     ///
     /// - Parameters:
@@ -17,7 +17,7 @@ package enum WritePressure {
     /// - Returns: from zero to `longest`.
     package static func delay(memoryInUse: Int, budget: Int) -> Duration {
         guard budget > 0 else { return longest }
-        let share = (Double(max(memoryInUse, 0)) / Double(budget) - 0.75) / 0.25
+        let share = (Double(max(memoryInUse, 0)) / Double(budget) - 0.875) / 0.125
         guard share > 0 else { return .zero }
         return share >= 1 ? longest : longest * (share * share)
     }

@@ -2,16 +2,18 @@ internal import ByteCoding
 
 /// Walks several runs as one, joining the entries of a key.
 struct MergingCursor {
-    private var memtables: [MemtableCursor]
-    private var runs: [RunCursor]
-    /// The first sixteen bytes of each cursor's key, memtables first.
+    private var memtables: [MemtableCursor] = []
+    private var runs: [RunCursor] = []
+    /// The entries of those that have not come to their end, memtables first.
     private var heads: [Head] = []
+    /// The head whose entry was lent and not yet left.
+    private var lent: Int?
     private let rule: MergeRule
 
     private struct Head {
-        var first: UInt64
-        var second: UInt64
-        var isAtEnd: Bool
+        var entry: EntryPlace
+        /// The cursor's place among memtables and, behind those, runs.
+        var source: Int
     }
 
     /// Merges runs from the first entry at or behind `key`, to the last before `upper`.
@@ -26,144 +28,155 @@ struct MergingCursor {
         readAhead: Int
     ) throws(StorageError) {
         self.rule = rule
-        self.memtables = []
-        self.runs = []
+        heads.reserveCapacity(memtables.count + runs.count)
         for memtable in memtables where !memtable.isEmpty {
-            self.memtables.append(MemtableCursor(memtable, from: key))
+            let cursor = MemtableCursor(memtable, from: key)
+            guard let entry = cursor.place else { continue }
+            heads.append(Head(entry: entry, source: self.memtables.count))
+            self.memtables.append(cursor)
         }
+        guard !runs.isEmpty else { return }
+        let start = key.array()
+        self.runs.reserveCapacity(runs.count)
         for run in runs {
-            let cursor = try RunCursor(run, from: key, before: upper, readAhead: readAhead)
-            if !cursor.isAtEnd { self.runs.append(cursor) }
-        }
-        for index in 0..<self.memtables.count + self.runs.count {
-            heads.append(Head(first: 0, second: 0, isAtEnd: false))
-            updateHead(index)
-        }
-    }
-
-    private mutating func updateHead(_ index: Int) {
-        if index < memtables.count {
-            let isAtEnd = memtables[index].isAtEnd
-            heads[index] = Head(
-                first: isAtEnd ? 0 : memtables[index].first,
-                second: isAtEnd ? 0 : memtables[index].second,
-                isAtEnd: isAtEnd
-            )
-        } else {
-            let run = index - memtables.count
-            heads[index] = Head(
-                first: runs[run].first,
-                second: runs[run].second,
-                isAtEnd: runs[run].isAtEnd
-            )
+            guard
+                let cursor = try RunCursor(run, from: start, before: upper, readAhead: readAhead)
+            else { continue }
+            let source = self.memtables.count + self.runs.count
+            heads.append(Head(entry: cursor.place, source: source))
+            self.runs.append(cursor)
         }
     }
 
-    private mutating func advance(_ index: Int) throws(StorageError) {
-        if index < memtables.count {
-            memtables[index].advance()
-        } else {
-            try runs[index - memtables.count].advance()
-        }
-        updateHead(index)
-    }
-
-    private func withEntry<R>(_ index: Int, _ body: (RawSpan, RawSpan) -> R) -> R {
-        if index < memtables.count { return memtables[index].withEntry(body) }
-        return runs[index - memtables.count].withEntry(body)
-    }
-
-    private func stamp(_ index: Int) -> UInt64 {
-        index < memtables.count
-            ? memtables[index].stamp : runs[index - memtables.count].stamp
-    }
-
-    /// The order of two cursors' keys.
-    private func order(_ left: Int, _ right: Int) -> Int {
-        if heads[left].first != heads[right].first {
-            return heads[left].first < heads[right].first ? -1 : 1
-        }
-        if heads[left].second != heads[right].second {
-            return heads[left].second < heads[right].second ? -1 : 1
-        }
-        return withEntry(left) { key, _ in
-            withEntry(right) { other, _ in compareBytes(key, other) }
-        }
-    }
-
-    /// The cursors at the least key go here, in ascending order of their indexes.
-    private var least: [Int] = []
-
-    private mutating func findLeast() {
-        least.removeAll(keepingCapacity: true)
-        for index in heads.indices where !heads[index].isAtEnd {
-            guard let current = least.first else {
-                least.append(index)
-                continue
-            }
-            let order = order(index, current)
-            if order > 0 { continue }
-            if order < 0 { least.removeAll(keepingCapacity: true) }
-            least.append(index)
-        }
-    }
-
-    /// Lends the next key with its joined value, and moves on; false behind the last.
+    /// Lends the next key with its joined value; false behind the last.
     ///
     /// Deletions and tombstones are lent like all others.
+    @inline(__always)
     mutating func next(
         _ body: (_ key: RawSpan, _ value: RawSpan, _ stamp: UInt64) -> Void
     ) throws(StorageError) -> Bool {
-        findLeast()
-        guard let first = least.first else { return false }
-        if least.count == 1 {
-            let stamp = stamp(first)
-            withEntry(first) { key, value in body(key, value, stamp) }
-            try advance(first)
+        if let lent {
+            try advance(lent)
+            self.lent = nil
+        }
+        guard !heads.isEmpty else { return false }
+        let (least, isAlone) = findLeast()
+        guard isAlone else {
+            try join(from: least, body)
             return true
         }
-        var winner = first
+        let entry = heads[least].entry
+        entry.withBytes { key, value in body(key, value, entry.stamp) }
+        lent = least
+        return true
+    }
+
+    /// The first head with the least key, and whether no other has that key.
+    private func findLeast() -> (head: Int, isAlone: Bool) {
+        var least = 0
+        var isAlone = true
+        var first = heads[0].entry.first
+        for index in 1..<max(heads.count, 1) {
+            let other = heads[index].entry.first
+            if other > first { continue }
+            if other == first {
+                let order = order(index, least)
+                if order > 0 { continue }
+                if order == 0 {
+                    isAlone = false
+                    continue
+                }
+            }
+            least = index
+            isAlone = true
+            first = other
+        }
+        return (least, isAlone)
+    }
+
+    /// The order of two heads' keys.
+    private func order(_ left: Int, _ right: Int) -> Int {
+        let left = heads[left].entry
+        let right = heads[right].entry
+        if left.first != right.first { return left.first < right.first ? -1 : 1 }
+        if left.second != right.second { return left.second < right.second ? -1 : 1 }
+        return left.withBytes { key, _ in
+            right.withBytes { other, _ in compareBytes(key, other) }
+        }
+    }
+
+    /// Leaves the entry of a head; the head goes with its cursor's last.
+    private mutating func advance(_ head: Int) throws(StorageError) {
+        let source = heads[head].source
+        if source >= memtables.count {
+            if let entry = try runs[source - memtables.count].advance() {
+                heads[head].entry = entry
+                return
+            }
+            // The tables are let go of, so that their files may be removed.
+            runs.remove(at: source - memtables.count)
+        } else {
+            memtables[source].advance()
+            if let entry = memtables[source].place {
+                heads[head].entry = entry
+                return
+            }
+            memtables.remove(at: source)
+        }
+        heads.remove(at: head)
+        for index in head..<heads.count { heads[index].source -= 1 }
+    }
+
+    /// Lends a key that several have, and leaves it.
+    @inline(never)
+    private mutating func join(
+        from first: Int,
+        _ body: (_ key: RawSpan, _ value: RawSpan, _ stamp: UInt64) -> Void
+    ) throws(StorageError) {
+        let sharing = (first..<heads.count).filter { $0 == first || order($0, first) == 0 }
+        var winner = heads[first].entry
         var merged: (value: [UInt8], stamp: UInt64)?
-        for index in least.dropFirst() {
-            let incomingStamp = stamp(index)
-            let existingStamp = merged?.stamp ?? stamp(winner)
-            let joined = withEntry(index) { _, incoming in
+        for index in sharing.dropFirst() {
+            let incoming = heads[index].entry
+            let existingStamp = merged?.stamp ?? winner.stamp
+            let joined = incoming.withBytes { _, value in
                 if let merged {
                     return rule.join(
                         merged.value.span.bytes,
                         stamp: existingStamp,
-                        incoming,
-                        stamp: incomingStamp
+                        value,
+                        stamp: incoming.stamp
                     )
                 }
-                return withEntry(winner) { _, existing in
-                    rule.join(existing, stamp: existingStamp, incoming, stamp: incomingStamp)
+                return winner.withBytes { _, existing in
+                    rule.join(existing, stamp: existingStamp, value, stamp: incoming.stamp)
                 }
             }
-            let newest = max(existingStamp, incomingStamp)
+            let newest = max(existingStamp, incoming.stamp)
             switch joined {
             case .keepExisting:
                 if merged != nil {
                     merged?.stamp = newest
                 } else if newest != existingStamp {
-                    merged = (withEntry(winner) { $1.array() }, newest)
+                    merged = (winner.withBytes { $1.array() }, newest)
                 }
             case .takeIncoming:
-                winner = index
+                winner = incoming
                 merged =
-                    newest == incomingStamp ? nil : (withEntry(index) { $1.array() }, newest)
+                    newest == incoming.stamp
+                    ? nil : (incoming.withBytes { $1.array() }, newest)
             case .merged(let value):
                 merged = (value, newest)
             }
         }
-        if let merged {
-            withEntry(first) { key, _ in body(key, merged.value.span.bytes, merged.stamp) }
-        } else {
-            let stamp = stamp(winner)
-            withEntry(winner) { key, value in body(key, value, stamp) }
+        winner.withBytes { key, value in
+            if let merged {
+                body(key, merged.value.span.bytes, merged.stamp)
+            } else {
+                body(key, value, winner.stamp)
+            }
         }
-        let done = least
-        for index in done { try advance(index) }
-        return true
+        // From the last, since a head that goes moves those behind it.
+        for index in sharing.reversed() { try advance(index) }
     }
 }

@@ -2,67 +2,60 @@ internal import ByteCoding
 
 /// Walks the parts of a run in order, up to a bound.
 struct RunCursor {
-    /// The part that is walked and those behind it.
-    private var parts: ArraySlice<Part>
+    /// The part that is walked, behind those before it, and those behind it.
+    private var parts: [Part]
+    /// The place of the walked part.
+    private var current: Int
     private let upper: [UInt8]?
     private let readAhead: Int
-    private var cursor: TableCursor?
+    private var cursor: TableCursor
 
-    /// The first entry at or behind `key`, of those before `upper`.
-    init(
+    /// The first entry at or behind `key`, of those before `upper`; nil if there is none.
+    init?(
         _ run: Run,
-        from key: RawSpan,
+        from key: [UInt8],
         before upper: [UInt8]?,
         readAhead: Int
     ) throws(StorageError) {
-        parts = run.parts[...]
+        parts = run.parts
         self.upper = upper
         self.readAhead = readAhead
-        while let first = parts.first, Self.isBehind(key, first.reference) { parts.removeFirst() }
-        try open(from: key)
+        let first = run.firstPart(notBefore: key.span.bytes)
+        guard
+            let (place, cursor) = try Self.open(
+                parts,
+                first,
+                from: key,
+                before: upper,
+                readAhead
+            )
+        else { return nil }
+        current = place
+        self.cursor = cursor
     }
 
-    /// Whether all of a part lies before a key.
-    private static func isBehind(_ key: RawSpan, _ reference: TableReference) -> Bool {
-        if let upper = reference.upper { return compareBytes(upper.span.bytes, key) <= 0 }
-        return compareBytes(reference.metadata.lastKey.span.bytes, key) < 0
-    }
-
-    private mutating func open(from key: RawSpan) throws(StorageError) {
-        cursor = nil
-        while let part = parts.first {
-            let reference = part.reference
-            if let upper, compareBytes(upper.span.bytes, reference.lower.span.bytes) <= 0 { return }
-            let lower = reference.lower
-            let isInside = compareBytes(lower.span.bytes, key) < 0
-            let end = Self.least(reference.upper, upper)
-            let opened: TableCursor
-            if isInside {
-                opened = try TableCursor(
-                    part.table,
-                    from: key,
-                    before: end,
-                    readAhead: readAhead
-                )
-            } else {
-                opened = try TableCursor(
-                    part.table,
-                    from: lower.span.bytes,
-                    before: end,
-                    readAhead: readAhead
-                )
-            }
-            if !opened.isAtEnd {
-                cursor = opened
-                return
-            }
-            drop()
+    /// The first entry of the parts from `first` on, with its part's place.
+    private static func open(
+        _ parts: [Part],
+        _ first: Int,
+        from key: [UInt8],
+        before upper: [UInt8]?,
+        _ readAhead: Int
+    ) throws(StorageError) -> (place: Int, cursor: TableCursor)? {
+        for place in first..<parts.count {
+            let part = parts[place]
+            let lower = part.reference.lower
+            if let upper, compareBytes(upper.span.bytes, lower.span.bytes) <= 0 { return nil }
+            let isInside = compareBytes(lower.span.bytes, key.span.bytes) < 0
+            let cursor = try TableCursor(
+                part.table,
+                from: isInside ? key : lower,
+                before: least(part.reference.upper, upper),
+                readAhead: readAhead
+            )
+            if !cursor.isAtEnd { return (place, cursor) }
         }
-    }
-
-    /// Lets go of the first part and of its table.
-    private mutating func drop() {
-        parts = ArraySlice(Array(parts.dropFirst()))
+        return nil
     }
 
     private static func least(_ left: [UInt8]?, _ right: [UInt8]?) -> [UInt8]? {
@@ -71,26 +64,29 @@ struct RunCursor {
         return compareBytes(left.span.bytes, right.span.bytes) <= 0 ? left : right
     }
 
-    var isAtEnd: Bool { cursor == nil }
-    var first: UInt64 { cursor?.first ?? 0 }
-    var second: UInt64 { cursor?.second ?? 0 }
-    var stamp: UInt64 { cursor?.stamp ?? 0 }
+    /// Where the entry lies; valid until the cursor goes on.
+    var place: EntryPlace { cursor.place }
 
-    /// Lends the current entry.
-    func withEntry<R>(_ body: (_ key: RawSpan, _ value: RawSpan) -> R) -> R {
-        guard let result = cursor?.withEntry(body) else {
-            preconditionFailure("a cursor at its end lends no entry")
+    /// Goes to the next entry.
+    ///
+    /// - Returns: where it lies; nil behind the last.
+    mutating func advance() throws(StorageError) -> EntryPlace? {
+        try cursor.advance()
+        if cursor.isAtEnd {
+            guard
+                let (place, next) = try Self.open(
+                    parts,
+                    current + 1,
+                    from: [],
+                    before: upper,
+                    readAhead
+                )
+            else { return nil }
+            // What was walked is let go of, so that its files may be removed.
+            parts = Array(parts[place...])
+            current = 0
+            cursor = next
         }
-        return result
-    }
-
-    mutating func advance() throws(StorageError) {
-        try cursor?.advance()
-        if cursor?.isAtEnd ?? false {
-            cursor = nil
-            drop()
-            let nothing: [UInt8] = []
-            try open(from: nothing.span.bytes)
-        }
+        return cursor.place
     }
 }

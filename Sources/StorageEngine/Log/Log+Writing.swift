@@ -4,12 +4,16 @@ internal import Synchronization
 extension Log {
     /// Returns once a batch is on the disk, with one write and one sync for all that wait.
     ///
-    /// - Returns: the position that is durable now.
+    /// - Returns: a position that is durable now, the batch's end or one behind it.
     /// - Throws: `diskFull` if the batch was taken back, `poisoned`, `io`.
     @discardableResult
     package func sync(through position: AppendedPosition) throws(StorageError) -> LogPosition {
-        if let durable = try outcome(of: position, syncing: true) { return durable }
+        if isKnownDurable(position) { return position.end }
         return try write(syncing: true, for: position)
+    }
+
+    private func isKnownDurable(_ position: AppendedPosition) -> Bool {
+        position.sequence < knownDurable.load(ordering: .acquiring)
     }
 
     /// Returns once a batch is written, without syncing it: it survives the process, not the
@@ -19,8 +23,7 @@ extension Log {
     /// - Throws: `diskFull` if the batch was taken back, `poisoned`, `io`.
     @discardableResult
     package func write(through position: AppendedPosition) throws(StorageError) -> LogPosition {
-        if let written = try outcome(of: position, syncing: false) { return written }
-        return try write(syncing: false, for: position)
+        try write(syncing: false, for: position)
     }
 
     /// Writes what was appended, and syncs it if asked to.
@@ -53,6 +56,8 @@ extension Log {
         for position: AppendedPosition
     ) throws(StorageError) -> LogPosition {
         try writer.withLock { writer throws(StorageError) in
+            // Most who come here waited for the one who wrote their batch.
+            if syncing, isKnownDurable(position) { return position.end }
             if let done = try outcome(of: position, syncing: syncing) { return done }
             do throws(StorageError) {
                 return try flush(&writer, syncing: syncing)
@@ -124,18 +129,58 @@ extension Log {
 
     private func sync(_ writer: inout Writer) throws(StorageError) {
         if writer.isUnsynced {
-            let file = writer.file
-            try orPoison { () throws(FileSystemError) in try file.sync() }
+            let left = writer.left
+            try orPoison { () throws(FileSystemError) in
+                for old in left {
+                    try old.file.sync()
+                    try old.file.close()
+                }
+            }
+            writer.left = []
+            try syncCurrent(&writer)
             writer.isUnsynced = false
-            buffer.withLock { $0.statistics.syncs += 1 }
         }
-        buffer.withLock { $0.synced() }
+        buffer.withLock { buffer in
+            buffer.synced()
+            guard buffer.dropped.isEmpty else { return }
+            knownDurable.store(buffer.durableSequence, ordering: .releasing)
+        }
     }
 
-    /// Ends a segment, with all its bytes on the disk, and begins the next.
+    private func syncCurrent(_ writer: inout Writer) throws(StorageError) {
+        let file = writer.file
+        let hasNewNames = writer.hasNewNames
+        try orPoison { () throws(FileSystemError) in
+            if hasNewNames { try segmentFiles.syncNames() }
+            try file.sync()
+        }
+        writer.hasNewNames = false
+        let segment = writer.segment
+        buffer.withLock { buffer in
+            buffer.secured(segment)
+            buffer.statistics.syncs += 1
+        }
+    }
+
+    /// Syncs what was written to the current segment, but none of those before it.
     ///
-    /// The names are on the disk before anything of the new segment counts as durable; its header
-    /// goes with its first batches.
+    /// So they may be removed without ever being synced, once no record of theirs is needed.
+    ///
+    /// - Returns: the segment; what was appended to it before the call is on the disk.
+    /// - Throws: `diskFull`, `poisoned`, `io`.
+    package func secure() throws(StorageError) -> UInt64 {
+        try writer.withLock { writer throws(StorageError) in
+            _ = try flush(&writer, syncing: false)
+            try syncCurrent(&writer)
+            return writer.segment
+        }
+    }
+
+    /// Ends a segment and begins the next.
+    ///
+    /// The segments before and the names are on the disk before anything of the new segment counts
+    /// as durable; its header goes with its first batches. What a crash leaves until then is a torn
+    /// tail, with whole batches behind it perhaps.
     private func roll(_ writer: inout Writer, to chunk: LogBuffer.Chunk) throws(StorageError) {
         let spare = buffer.withLock { $0.spares.popLast() }
         let begun: LogSegments.Begun
@@ -158,11 +203,12 @@ extension Log {
             throw error
         }
         let old = writer.file
-        try orPoison { () throws(FileSystemError) in
-            try old.sync()
-            try old.close()
-            try segmentFiles.syncNames()
+        if writer.isUnsynced {
+            writer.left.append((writer.segment, old))
+        } else {
+            try orPoison { () throws(FileSystemError) in try old.close() }
         }
+        writer.hasNewNames = true
         writer.file = begun.file
         writer.segment = chunk.segment
         writer.isUnsynced = true
@@ -185,6 +231,7 @@ extension Log {
         let file = writer.file
         let offset = buffer.withLock { Int($0.written.offset) }
         try orPoison { () throws(FileSystemError) in try file.rewind(to: offset) }
+        hasTakenBack.store(true, ordering: .releasing)
         buffer.withLock { buffer in
             // Batches that were written before are durable with the next sync.
             if !writer.isUnsynced { buffer.synced() }

@@ -11,7 +11,12 @@ package final class Log: Sendable {
     struct Writer {
         var file: any WritableFile
         var segment: UInt64
+        /// Whether anything of `file` or `left` is not synced.
         var isUnsynced = false
+        /// Segments that were ended before all their bytes were synced.
+        var left: [(segment: UInt64, file: any WritableFile)] = []
+        /// Whether the name of a segment is not synced.
+        var hasNewNames = false
         /// Room for the bytes that are appended during the next write.
         var room: [UInt8] = []
     }
@@ -19,6 +24,12 @@ package final class Log: Sendable {
     let segmentFiles: LogSegments
     let buffer: Mutex<LogBuffer>
     let writer: Mutex<Writer>
+    /// Whether anything was ever taken back; asked before the lock that tells what.
+    let hasTakenBack = Atomic(false)
+    /// Records before it are on the disk, for those who wait to see without a lock.
+    ///
+    /// It stays behind once any were taken back: from then on the number alone does not tell.
+    let knownDurable = Atomic<UInt64>(0)
 
     /// Begins a log anew in one segment, whose header is on the disk on return.
     ///
@@ -104,7 +115,12 @@ package final class Log: Sendable {
             try segmentFiles.syncNames()
         }
         let size = LogFormat.segmentHeaderSize
-        let current = LogBuffer.Segment(number: segment, size: size, allocated: begun.allocated)
+        let current = LogBuffer.Segment(
+            number: segment,
+            firstSequence: sequence,
+            size: size,
+            allocated: begun.allocated
+        )
         var initial = LogBuffer(
             identity: segmentFiles.options.identity,
             segmentSize: segmentFiles.options.segmentSize,
@@ -142,6 +158,12 @@ package final class Log: Sendable {
     /// The most bytes of records that a batch can hold.
     static let maximumBatchSize = 1 << 30
 
+    /// Whether a full disk took a batch back before it was written, whoever's write that was.
+    package func wasTakenBack(_ position: AppendedPosition) -> Bool {
+        guard hasTakenBack.load(ordering: .acquiring) else { return false }
+        return buffer.withLock { $0.reasonDropped(position.sequence) != nil }
+    }
+
     /// Notes that a batch reached the memtables.
     package func applied(_ position: AppendedPosition) {
         buffer.withLock { $0.settle(position) }
@@ -157,7 +179,7 @@ package final class Log: Sendable {
     /// Goes on in a new segment, so that what came before can be removed as a whole.
     package func beginSegment() throws(StorageError) {
         buffer.withLock { $0.beginSegment() }
-        _ = try write(syncing: true)
+        _ = try write(syncing: false)
     }
 
     /// Notes in the log that all of it is synced, once after the last record.
@@ -184,7 +206,10 @@ package final class Log: Sendable {
     package func close() throws(StorageError) {
         buffer.withLock { $0.isClosed = true }
         try writer.withLock { writer throws(StorageError) in
-            try onDisk { () throws(FileSystemError) in try writer.file.close() }
+            try onDisk { () throws(FileSystemError) in
+                for old in writer.left { try old.file.close() }
+                try writer.file.close()
+            }
         }
     }
 }
@@ -213,8 +238,20 @@ extension Log {
         buffer.withLock { !$0.isMarked && $0.poison == nil && $0.end == $0.durable }
     }
 
+    /// The highest segment up to `limit` with which the log may begin: it is on the disk that there
+    /// is such a segment.
+    package func beginning(atMost limit: UInt64) -> UInt64 {
+        buffer.withLock { buffer in
+            let segment = buffer.segments.last { $0.isSecured && $0.number <= limit }
+            return segment?.number ?? 0
+        }
+    }
+
     /// The first segment with a batch that was not applied, or the current one.
     package var oldestOutstanding: UInt64 { buffer.withLock { $0.oldestOutstanding } }
+
+    /// A number such that all batches with lower ones were applied or given up.
+    package var settledSequence: UInt64 { buffer.withLock { $0.settledSequence } }
 
     /// The bounds of the segments that recovery would read.
     package var segments: ClosedRange<UInt64> {

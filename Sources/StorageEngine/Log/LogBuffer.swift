@@ -22,10 +22,14 @@ struct LogBuffer {
     /// A segment that recovery would read.
     struct Segment {
         let number: UInt64
+        /// The number of its first record; 0 if all its batches were applied before.
+        var firstSequence: UInt64 = 0
         /// Bytes up to the end of its last batch.
         var size: Int
         /// Bytes of its file, as far as known.
         var allocated: Int
+        /// Whether its name and header are on the disk.
+        var isSecured = false
         /// Batches that were written and not applied.
         var settled = 0
         /// Batches that are being written and were not applied.
@@ -66,6 +70,12 @@ struct LogBuffer {
     var spares: [UInt64] = []
     var nextSpare: UInt64 = 1
     var isPreparingSpare = false
+    /// Syncs of late, and the bytes that they put on the disk; what was before the current segment
+    /// counts half, and half again with each segment.
+    private var recentSyncs = 0
+    private var recentSyncedBytes = 0
+    /// `statistics.writtenBytes` at the last sync.
+    private var bytesAtSync = 0
     var statistics = LogStatistics()
 
     private let identity: UInt64
@@ -88,6 +98,7 @@ struct LogBuffer {
         self.identity = identity
         self.segmentSize = segmentSize
         self.segments = segments
+        for index in segments.indices { self.segments[index].isSecured = true }
         let number = segments.last?.number ?? 0
         end = LogPosition(segment: number, offset: UInt64(LogFormat.segmentHeaderSize))
         written = end
@@ -158,7 +169,14 @@ struct LogBuffer {
         )
         place = LogPlace(identity: identity, segment: end.segment)
         let size = LogFormat.segmentHeaderSize
-        segments.append(Segment(number: end.segment, size: size, allocated: size))
+        segments.append(
+            Segment(
+                number: end.segment,
+                firstSequence: firstSequence,
+                size: size,
+                allocated: size
+            )
+        )
     }
 
     private func sealedChunk() -> Chunk {
@@ -201,6 +219,8 @@ struct LogBuffer {
             offset: UInt64(LogFormat.segmentHeaderSize)
         )
         writtenSequence = chunk.firstSequence
+        recentSyncs /= 2
+        recentSyncedBytes /= 2
         if let index = index(of: chunk.segment) { segments[index].allocated = allocated }
     }
 
@@ -220,6 +240,34 @@ struct LogBuffer {
     mutating func synced() {
         durable = written
         durableSequence = writtenSequence
+        for index in segments.indices where segments[index].number <= written.segment {
+            segments[index].isSecured = true
+        }
+        let bytes = statistics.writtenBytes - bytesAtSync
+        guard bytes > 0 else { return }
+        bytesAtSync = statistics.writtenBytes
+        recentSyncs += 1
+        recentSyncedBytes += bytes
+    }
+
+    /// Notes that the name and the header of a segment are on the disk.
+    mutating func secured(_ number: UInt64) {
+        if let index = index(of: number) { segments[index].isSecured = true }
+    }
+
+    /// Whether writing over a segment is worth a spare: many syncs of few bytes go to each.
+    ///
+    /// A log that is hardly synced gains nothing from spares, and making one writes it twice.
+    var isSyncedOften: Bool {
+        recentSyncs >= 4 && recentSyncedBytes / recentSyncs <= segmentSize / Self.fewestSyncs
+    }
+
+    /// The syncs to a segment from which on a spare is worth while.
+    private static let fewestSyncs = 16
+
+    /// Whether the current segment grows with each batch.
+    func isGrowing(below size: Int) -> Bool {
+        (segments.last?.allocated ?? 0) < size
     }
 
     /// Takes back what is not written; its positions will be given again.
@@ -276,6 +324,11 @@ struct LogBuffer {
     /// The first segment with a batch that was not applied, or the current one.
     var oldestOutstanding: UInt64 {
         segments.first { $0.outstanding > 0 }?.number ?? end.segment
+    }
+
+    /// A number such that all batches with lower ones were applied or given up.
+    var settledSequence: UInt64 {
+        segments.first { $0.outstanding > 0 }?.firstSequence ?? nextSequence
     }
 
     /// Forgets the segments before `first` and returns them.

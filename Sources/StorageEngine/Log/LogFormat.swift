@@ -12,7 +12,8 @@ internal import ByteCoding
 ///
 /// Checksums are CRC32C over a header with a zero in the checksum's place, joined with the word of
 /// its place (`LogPlace`); records carry their own. `previousEnd` is where the segment before ends,
-/// whatever lies behind, or all ones where a log begins anew; `sequence` is the number of the first record to come; `synced` is what
+/// whatever lies behind, or all ones where a log begins anew; `sequence` is the number of the first
+/// record to come; `synced` is what
 /// was known to be on the disk when the batch was written; `lowest` and `highest` are the bounds of
 /// the records' prefixes. A batch of no records is a mark; it takes one number too.
 enum LogFormat {
@@ -185,6 +186,7 @@ enum LogFormat {
 struct LogPlace {
     private let base: UInt32
 
+    // On disk: never renumber.
     init(identity: UInt64, segment: UInt64) {
         var mixed = (identity ^ identity >> 33) &* 0xFF51_AFD7_ED55_8CCD
         mixed ^= mixed >> 32
@@ -193,6 +195,7 @@ struct LogPlace {
             ^ UInt32(truncatingIfNeeded: segment) &* 0xC2B2_AE3D
     }
 
+    // On disk: never renumber.
     /// What a checksum is joined with by exclusive or.
     func word(offset: Int, sequence: UInt64) -> UInt32 {
         base ^ UInt32(truncatingIfNeeded: offset) &* 0x9E37_79B1

@@ -93,15 +93,17 @@ struct LogSegments: Sendable {
             var kept: [UInt64] = []
             for number in found {
                 let path = FileNames.spare(number, in: directory)
-                if kept.count < options.spareSegments, try files.size(of: path) >= spareSize {
+                // A number near the limit would leave none for the spares to come.
+                if kept.count < options.spareSegments, number < FileNames.numberLimit / 2,
+                    try files.size(of: path) >= spareSize
+                {
                     try wipeHeader(path)
                     kept.append(number)
                 } else {
                     try files.remove(path)
                 }
             }
-            let highest = found.last ?? 0
-            return (kept, highest &+ 1)
+            return (kept, (kept.last ?? 0) + 1)
         }
     }
 

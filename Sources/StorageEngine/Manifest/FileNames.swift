@@ -30,10 +30,21 @@ enum FileNames {
         number(name, suffix: ".log") != nil || number(name, suffix: ".spare") != nil
     }
 
+    /// A directory's path without the slashes at its end.
+    static func normalized(_ directory: String) -> String {
+        var path = directory[...]
+        while path.utf8.count > 1, path.hasSuffix("/") { path.removeLast() }
+        return String(path)
+    }
+
+    /// The tree that a directory's name stands for, or nil for any other name.
+    static func tree(_ name: String) -> UInt32? {
+        UInt32(name).flatMap { String($0) == name ? $0 : nil }
+    }
+
     /// The directory in which a directory's name lies.
     static func parent(of directory: String) -> String {
-        var path = directory[...]
-        while path.count > 1, path.hasSuffix("/") { path.removeLast() }
+        let path = normalized(directory)
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
@@ -43,11 +54,15 @@ enum FileNames {
         return String(repeating: "0", count: max(0, 6 - digits.count)) + digits
     }
 
+    /// Numbers from here on are none of an engine's, so that counting on never overflows.
+    static let numberLimit: UInt64 = 1 << 62
+
     /// The number in a name such as `000017.log`, or nil for any other name.
     static func number(_ name: String, suffix: String) -> UInt64? {
         guard name.hasSuffix(suffix) else { return nil }
         let digits = name.dropLast(suffix.count)
-        guard let number = UInt64(digits), padded(number) == digits else { return nil }
+        guard let number = UInt64(digits), number < numberLimit, padded(number) == digits
+        else { return nil }
         return number
     }
 }

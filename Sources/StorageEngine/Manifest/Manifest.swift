@@ -14,10 +14,10 @@ internal import FileSystems
 /// to another name and renamed over the old.
 final class Manifest {
     // On disk: never renumber.
-    private static let magic: UInt64 = 0x314E_414D_4C52_4753
-    private static let version: UInt32 = 1
+    static let magic: UInt64 = 0x314E_414D_4C52_4753
+    static let version: UInt32 = 1
     private static let kind: UInt64 = 0x4D41_4E00_0000_0000
-    private static let headerSize = 28
+    static let headerSize = 28
     private static let maximumRecordSize = 64 << 20
 
     /// What all edits together say.
@@ -112,8 +112,12 @@ final class Manifest {
     private let generation: UInt64
     private var size: Int
     private let sizeWhenWritten: Int
+    /// Bytes of the file, zeros behind `size` included.
+    private var allocated: Int
 
     /// Writes a new manifest in place of the old.
+    ///
+    /// - Throws: `diskFull` if the old one stands, `io`.
     init(
         writing state: State,
         generation: UInt64,
@@ -134,22 +138,49 @@ final class Manifest {
         let bytes = writer.bytes
         size = bytes.count
         sizeWhenWritten = bytes.count
+        allocated = bytes.count
         let temporary = FileNames.temporaryManifest(directory)
-        file = try onDisk { () throws(FileSystemError) in
+        do throws(FileSystemError) {
             if try files.exists(temporary) { try files.remove(temporary) }
-            let file = try files.openForAppending(temporary, .createNew)
+            file = try files.openForAppending(temporary, .createNew)
             try file.append(bytes.span.bytes)
+        } catch {
+            // What stays is written over by the next.
+            if error.reason == .noSpace { try? files.remove(temporary) }
+            throw StorageError(error)
+        }
+        do throws(FileSystemError) {
             try file.sync()
             try files.rename(temporary, to: FileNames.manifest(directory))
             try files.syncDirectory(directory)
-            return file
+        } catch {
+            throw .io(error)
         }
     }
 
     /// Whether a new generation would be much shorter.
     var isLong: Bool { size > 1 << 20 && size > 4 * sizeWhenWritten }
 
+    /// Bytes by which the file is made longer at a time.
+    private static let roomSize = 16 << 10
+
+    /// Makes room on the disk for edits, so that `append` cannot find it full.
+    ///
+    /// - Throws: `diskFull`, after which nothing has changed; `io`.
+    func makeRoom(for edits: [ManifestEdit]) throws(StorageError) {
+        var writer = ByteWriter()
+        Self.append(edits, identity, generation, at: size, to: &writer)
+        Self.append([], identity, generation, at: size, to: &writer)
+        let needed = size + writer.count
+        guard needed > allocated else { return }
+        let target = (needed / Self.roomSize + 1) * Self.roomSize
+        try onDisk { () throws(FileSystemError) in try file.extend(to: target) }
+        allocated = target
+    }
+
     /// Appends edits that hold together or not at all; they are on the disk and sealed on return.
+    ///
+    /// After a failure nobody knows whether they hold.
     func append(_ edits: [ManifestEdit]) throws(StorageError) {
         for record in [edits, []] {
             var writer = ByteWriter()
@@ -164,7 +195,7 @@ final class Manifest {
     }
 
     /// Binds a checksum to an engine, a generation of its manifest and a place there.
-    private static func seed(_ identity: UInt64, _ generation: UInt64, _ offset: Int) -> UInt32 {
+    static func seed(_ identity: UInt64, _ generation: UInt64, _ offset: Int) -> UInt32 {
         var writer = ByteWriter(capacity: 24)
         writer.uint64(identity)
         writer.uint64(kind ^ generation)
@@ -172,7 +203,7 @@ final class Manifest {
         return CRC32C.checksum(writer.bytes)
     }
 
-    private static func identityCheck(_ identity: UInt64) -> UInt32 {
+    static func identityCheck(_ identity: UInt64) -> UInt32 {
         seed(identity, 0, 0)
     }
 
@@ -194,7 +225,7 @@ final class Manifest {
     }
 
     /// The payload of the record at an offset, or nil where there is none that is whole.
-    private static func payload(
+    static func payload(
         in span: RawSpan,
         at offset: Int,
         _ identity: UInt64,
@@ -225,39 +256,14 @@ final class Manifest {
         let path = FileNames.manifest(directory)
         let bytes = try readWhole(path, on: files)
         let span = bytes.span.bytes
-        func corrupt(_ offset: Int, _ what: String) -> StorageError {
-            .corruption(file: path, offset: offset, expected: 0, found: 0, what: what)
-        }
-        var reader = ByteReader(over: span)
-        let generation: UInt64
-        do throws(CodingError) {
-            let magic = try reader.uint64(in: span)
-            let version = try reader.uint32(in: span)
-            let check = try reader.uint32(in: span)
-            generation = try reader.uint64(in: span)
-            let fields = span.extracting(0..<reader.position)
-            let checksum = try reader.uint32(in: span)
-            guard CRC32C.checksum(fields) == checksum else {
-                throw .invalid(field: "header checksum", value: UInt64(checksum))
-            }
-            guard magic == Self.magic else {
-                throw .invalid(field: "magic number", value: magic)
-            }
-            guard version == Self.version else {
-                throw .tooLong(field: "version", length: UInt64(version), limit: 1)
-            }
-            guard check == identityCheck(identity) else {
-                throw .trailingBytes(count: -1)
-            }
-        } catch {
-            switch error {
-            case .tooLong(_, let version, _):
-                throw .unsupportedFormat(file: path, version: UInt32(version))
-            case .trailingBytes:
-                throw .foreignFile(file: path, what: "it was written under another identity")
-            default:
-                throw corrupt(0, "\(error)")
-            }
+        let generation = try generation(in: span, of: path, identity: identity)
+        func corrupt(
+            _ offset: Int,
+            _ what: String,
+            expected: UInt64 = 0,
+            found: UInt64 = 0
+        ) -> StorageError {
+            .corruption(file: path, offset: offset, expected: expected, found: found, what: what)
         }
         var state = State()
         var offset = headerSize
@@ -266,7 +272,13 @@ final class Manifest {
             guard let range = payload(in: span, at: offset, identity, generation) else {
                 for later in (offset + 1)..<max(offset + 2, span.byteCount)
                 where payload(in: span, at: later, identity, generation) != nil {
-                    throw corrupt(offset, "no whole record, though one follows at \(later)")
+                    let (expected, found) = checksums(in: span, at: offset, identity, generation)
+                    throw corrupt(
+                        offset,
+                        "no whole record, though one follows at \(later)",
+                        expected: expected,
+                        found: found
+                    )
                 }
                 break
             }

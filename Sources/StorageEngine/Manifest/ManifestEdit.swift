@@ -213,7 +213,8 @@ extension LostRange {
 }
 
 extension Compression {
-    /// On disk: never renumber. 0 is none, 1 to 9 a level of zlib.
+    // On disk: never renumber.
+    /// 0 is none, 1 to 9 a level of zlib.
     fileprivate var code: UInt8 {
         switch self {
         case .none: 0

@@ -42,6 +42,9 @@ package struct MemtableCursor {
         return withExtendedLifetime(table) { entry.withBytes(body) }
     }
 
+    /// Where the entry lies, for as long as the memtable lives; nil at the end.
+    var place: EntryPlace? { entry?.place(first: first, second: second) }
+
     /// Goes to the next entry; stays at the end.
     package mutating func advance() {
         guard let leaf, let entry else { return }

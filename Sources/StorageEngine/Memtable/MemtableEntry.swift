@@ -75,6 +75,19 @@ struct MemtableEntry {
         return unsafe body(key.bytes, value.bytes)
     }
 
+    /// Where the key and the value lie, for as long as the arena lives.
+    func place(first: UInt64, second: UInt64) -> EntryPlace {
+        unsafe EntryPlace(
+            first: first,
+            second: second,
+            stamp: stamp,
+            key: base + Self.headerSize,
+            keyCount: keyCount,
+            value: base + Self.headerSize + keyCount,
+            valueCount: valueCount
+        )
+    }
+
     /// The order of the entry's key and another; negative if the entry's comes first.
     func compareKey(with other: RawSpan) -> Int {
         let key = unsafe UnsafeRawBufferPointer(start: base + Self.headerSize, count: keyCount)

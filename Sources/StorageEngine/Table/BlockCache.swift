@@ -7,6 +7,8 @@ internal import Synchronization
 /// small queue's end. So what is read once passes through a tenth of the room and leaves the rest
 /// alone. Of blocks that were dropped a trace is kept: if they come back soon they go to the main
 /// queue at once. A hit changes a counter and no order.
+///
+/// A full cache asks `admits` first: what is read once never comes in.
 package final class BlockCache: Sendable {
     /// What the cache has done, and holds.
     package struct Statistics: Equatable, Sendable {
@@ -72,6 +74,16 @@ package final class BlockCache: Sendable {
     package func peek(_ owner: UInt64, _ offset: Int) -> Block? {
         let hash = hash(owner, offset)
         return shard(hash).state.withLock { $0.block(owner, offset, hash, isUse: false) }
+    }
+
+    /// Whether a block that was asked for and is not there should be kept once it was read.
+    ///
+    /// While there is room each is. After that only one that was asked for before, not longer ago
+    /// than about twice the blocks that fit: so one that is read once costs no memory of its own
+    /// and pushes no other out.
+    package func admits(_ owner: UInt64, _ offset: Int, size: Int) -> Bool {
+        let hash = hash(owner, offset)
+        return shard(hash).state.withLock { $0.admits(hash, size: size) }
     }
 
     /// Keeps a block, unless it would take more than half of its shard.

@@ -3,6 +3,8 @@ struct BlockCacheShard: Sendable {
     /// Bytes that keeping a block takes beside its own.
     private static let overhead = 160
     private static let maximumUses: UInt8 = 3
+    /// What blocks usually take at least.
+    private static let leastBlock = 4 << 10
 
     private enum Queue: UInt8 {
         case small
@@ -12,15 +14,16 @@ struct BlockCacheShard: Sendable {
     }
 
     private struct Slot {
+        // What a hit needs comes first and lies together.
         var owner: UInt64 = 0
         var offset = 0
-        var hash: UInt64 = 0
         var block: Block?
-        var size = 0
-        var previous: Int32 = 0
-        var next: Int32 = 0
         var uses: UInt8 = 0
         var queue = Queue.small
+        var previous: Int32 = 0
+        var next: Int32 = 0
+        var hash: UInt64 = 0
+        var size = 0
     }
 
     /// The first three are the ends of the queues, each a ring: behind it comes the oldest.
@@ -31,10 +34,16 @@ struct BlockCacheShard: Sendable {
     private var counts = [0, 0, 0]
     private var sizes = [0, 0, 0]
     private let capacity: Int
+    /// Of blocks that were asked for and not kept, a part of the hash, each in a place that
+    /// another part of it picks; the later takes the place of the earlier.
+    private var asked: [UInt32]
     private(set) var statistics = BlockCache.Statistics()
 
     init(capacity: Int) {
         self.capacity = capacity
+        var traces = 64
+        while traces < capacity / Self.leastBlock * 2 { traces *= 2 }
+        asked = Array(repeating: 0, count: traces)
         slots = [Slot(), Slot(), Slot()]
         for queue in 0..<3 {
             slots[queue].previous = Int32(queue)
@@ -70,6 +79,18 @@ struct BlockCacheShard: Sendable {
             if slots[slot].uses < Self.maximumUses { slots[slot].uses += 1 }
         }
         return block
+    }
+
+    /// Whether a block that is not there is to be kept; notes that it was asked for.
+    mutating func admits(_ hash: UInt64, size: Int) -> Bool {
+        let size = size + Self.overhead
+        guard size <= capacity / 2 else { return false }
+        if statistics.sizeInBytes + size <= capacity { return true }
+        let place = Int(truncatingIfNeeded: hash) & (asked.count - 1)
+        let trace = UInt32(truncatingIfNeeded: hash >> 32)
+        if asked[place] == trace { return true }
+        asked[place] = trace
+        return false
     }
 
     mutating func insert(

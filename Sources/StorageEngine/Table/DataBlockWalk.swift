@@ -10,6 +10,7 @@ struct DataBlockWalk {
     private var nextValue = 0
     private var valuesEnd = 0
     private var keyMemory: Memory
+    private var keyCapacity: Int
     private(set) var keyBase: UnsafeMutableRawPointer
     private(set) var keyCount = 0
     private(set) var valueBase: UnsafeRawPointer
@@ -28,6 +29,7 @@ struct DataBlockWalk {
     /// A walk that has no block yet; its first step is the end.
     init() {
         keyMemory = Memory(capacity: 128)
+        keyCapacity = 128
         keyBase = unsafe keyMemory.base
         base = unsafe UnsafeRawPointer(keyMemory.base)
         valueBase = unsafe UnsafeRawPointer(keyMemory.base)
@@ -60,6 +62,20 @@ struct DataBlockWalk {
         return unsafe body(key.bytes, value.bytes)
     }
 
+    /// Where the entry lies; valid until the next step.
+    @inline(__always)
+    var place: EntryPlace {
+        unsafe EntryPlace(
+            first: first,
+            second: second,
+            stamp: stamp,
+            key: UnsafeRawPointer(keyBase),
+            keyCount: keyCount,
+            value: valueBase,
+            valueCount: valueCount
+        )
+    }
+
     /// A copy of the key.
     var key: [UInt8] { withEntry { key, _ in key.array() } }
 
@@ -72,7 +88,7 @@ struct DataBlockWalk {
             entry.valueCount <= valuesEnd - nextValue
         else { return .malformed }
         let count = entry.shared + entry.unshared
-        if count > keyMemory.capacity { growKey(to: count, keeping: entry.shared) }
+        if count > keyCapacity { growKey(to: count, keeping: entry.shared) }
         // Fits: `count` is at most the capacity, and the entry's bytes lie inside the block.
         unsafe (keyBase + entry.shared).copyMemory(
             from: base + entry.keyOffset,
@@ -103,9 +119,10 @@ struct DataBlockWalk {
     }
 
     private mutating func growKey(to count: Int, keeping kept: Int) {
-        let memory = Memory(capacity: max(count, keyMemory.capacity * 2))
+        let memory = Memory(capacity: max(count, keyCapacity * 2))
         unsafe memory.base.copyMemory(from: keyBase, byteCount: kept)
         keyMemory = memory
+        keyCapacity = memory.capacity
         keyBase = unsafe memory.base
     }
 }

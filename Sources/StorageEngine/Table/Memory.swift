@@ -7,9 +7,9 @@ final class Memory: @unchecked Sendable {
     let capacity: Int
 
     /// Memory of `capacity` bytes, not set to anything.
-    init(capacity: Int) {
+    init(capacity: Int, alignment: Int = 16) {
         self.capacity = capacity
-        base = .allocate(byteCount: max(capacity, 1), alignment: 64)
+        base = .allocate(byteCount: max(capacity, 1), alignment: alignment)
     }
 
     deinit { unsafe base.deallocate() }

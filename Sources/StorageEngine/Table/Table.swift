@@ -93,16 +93,40 @@ package final class Table: Sendable {
     /// Lends the value of an ordered key, if the table has it; reads at most one block.
     ///
     /// - Throws: `corruption` if the block that would hold the key is damaged or lost, `io`.
+    @discardableResult
     package func find<R>(
         _ key: RawSpan,
         _ body: (_ value: RawSpan, _ stamp: UInt64) -> R
     ) throws(StorageError) -> R? {
         let number = blockNumber(of: key)
         guard number >= 0 else { return nil }
-        let block = try block(number)
-        // The block is held until the value was used.
-        defer { withExtendedLifetime(block) {} }
-        guard let entries = block.entries else { throw malformed(number) }
+        let place = index.place(number)
+        if let block = cache?.block(owner, place.offset) {
+            // The block is held until the value was used.
+            defer { withExtendedLifetime(block) {} }
+            return try find(key, in: block.entries, number, body)
+        }
+        if let error = gapError(number) { throw error }
+        guard let source else { throw malformed(number) }
+        if let cache, cache.admits(owner, place.offset, size: place.length) {
+            let block = try source.block(place)
+            cache.insert(block, owner, place.offset)
+            defer { withExtendedLifetime(block) {} }
+            return try find(key, in: block.entries, number, body)
+        }
+        let room = source.files.rooms.take()
+        defer { source.files.rooms.giveBack(room) }
+        return try find(key, in: source.entries(place, in: room), number, body)
+    }
+
+    @inline(__always)
+    private func find<R>(
+        _ key: RawSpan,
+        in entries: DataBlock?,
+        _ number: Int,
+        _ body: (_ value: RawSpan, _ stamp: UInt64) -> R
+    ) throws(StorageError) -> R? {
+        guard let entries else { throw malformed(number) }
         let finding = unsafe key.withUnsafeBytes { unsafe entries.find($0) }
         switch finding {
         case .entry(let offset, let count, let stamp):
@@ -128,22 +152,6 @@ package final class Table: Sendable {
         // Behind the last entry there is nothing to be unknown.
         let lastKey = metadata.lastKey
         return compareBytes(key, lastKey.span.bytes) > 0 ? -1 : number
-    }
-
-    @inline(__always)
-    private func block(_ number: Int) throws(StorageError) -> Block {
-        let offset = index.place(number).offset
-        if let block = cache?.block(owner, offset) { return block }
-        return try read(number)
-    }
-
-    private func read(_ number: Int) throws(StorageError) -> Block {
-        if let error = gapError(number) { throw error }
-        guard let source else { throw malformed(number) }
-        let place = index.place(number)
-        let block = try source.block(place)
-        cache?.insert(block, owner, place.offset)
-        return block
     }
 
     /// A block if it is in memory.

@@ -5,10 +5,15 @@ internal import ByteCoding
 /// It takes blocks that are cached from the cache and adds none. A copy shares the memory of key
 /// and blocks, so that only one of the two may go on.
 package struct TableCursor {
+    private static let leastAhead = 16 << 10
+
     private let table: Table
     private let start: [UInt8]
     private let upper: [UInt8]?
+    /// The most bytes that are read at once.
     private let readAhead: Int
+    /// The bytes that the next read gets at once.
+    private var ahead = 0
     private var window: TableWindow?
     private var cached: Block?
     private var walk = DataBlockWalk()
@@ -24,13 +29,23 @@ package struct TableCursor {
 
     /// Goes to the first entry that is not before `key`.
     ///
-    /// The walk ends before the ordered key `upper`, or with the table; from the second block on
-    /// `readAhead` bytes are read at once.
+    /// The walk ends before the ordered key `upper`, or with the table. The first block is read
+    /// alone; who goes on gets more with each read, up to `readAhead` bytes.
     ///
     /// - Throws: `corruption` if the block that would hold that entry is damaged or lost, `io`.
     package init(
         _ table: Table,
         from key: RawSpan,
+        before upper: [UInt8]?,
+        readAhead: Int
+    ) throws(StorageError) {
+        try self.init(table, from: key.array(), before: upper, readAhead: readAhead)
+    }
+
+    /// Goes to the first entry that is not before a key.
+    init(
+        _ table: Table,
+        from key: [UInt8],
         before upper: [UInt8]?,
         readAhead: Int
     ) throws(StorageError) {
@@ -51,7 +66,7 @@ package struct TableCursor {
         readAhead: Int,
         onDamage: (StorageError, _ lower: [UInt8], _ upper: [UInt8]) -> Void
     ) throws(StorageError) {
-        self.init(unpositioned: table, from: key, before: upper, readAhead: readAhead)
+        self.init(unpositioned: table, from: key.array(), before: upper, readAhead: readAhead)
         while true {
             do throws(StorageError) {
                 try advance()
@@ -66,18 +81,19 @@ package struct TableCursor {
 
     private init(
         unpositioned table: Table,
-        from key: RawSpan,
+        from start: [UInt8],
         before upper: [UInt8]?,
         readAhead: Int
     ) {
         self.table = table
         self.upper = upper
         self.readAhead = max(0, readAhead)
-        start = key.array()
-        window = table.source.map { TableWindow($0) }
+        self.start = start
+        let key = start.span.bytes
         nextBlock = max(0, table.index.block(for: key))
-        let lastKey = table.metadata.lastKey
-        if compareBytes(key, lastKey.span.bytes) > 0 {
+        if nextBlock == table.index.count - 1,
+            compareBytes(table.metadata.lastKey, key) < 0
+        {
             nextBlock = table.index.count
         }
         guard let upper else {
@@ -97,6 +113,9 @@ package struct TableCursor {
 
     /// The entry's stamp.
     package var stamp: UInt64 { walk.stamp }
+
+    /// Where the entry lies; valid until the cursor goes on.
+    var place: EntryPlace { walk.place }
 
     /// Lends the ordered key and the value.
     @inline(__always)
@@ -119,7 +138,9 @@ package struct TableCursor {
                     end()
                     return
                 }
-                try enter(nextBlock)
+                guard try enter(nextBlock) else { continue }
+                if isInLastBlock, isAtUpper { end() }
+                return
             case .malformed:
                 nextBlock -= 1
                 walk.leave()
@@ -153,14 +174,16 @@ package struct TableCursor {
         return walk.withEntry { key, _ in compareBytes(key, upper.span.bytes) >= 0 }
     }
 
-    /// Goes before the first entry of a block that is not before `start`.
-    private mutating func enter(_ number: Int) throws(StorageError) {
+    /// Goes to the first entry of a block that is not before `start`, or before the block's first.
+    ///
+    /// - Returns: whether it stands at an entry.
+    private mutating func enter(_ number: Int) throws(StorageError) -> Bool {
         let entries = try load(number)
         nextBlock = number + 1
-        isInLastBlock = nextBlock == endBlock
+        isInLastBlock = nextBlock == endBlock && upper != nil
         guard !hasReadBlock else {
             walk.enter(entries, at: entries.start)
-            return
+            return false
         }
         hasReadBlock = true
         let restart = unsafe start.withUnsafeBytes { unsafe entries.restart(atOrBefore: $0) }
@@ -168,16 +191,13 @@ package struct TableCursor {
             nextBlock = number
             throw table.malformed(number)
         }
-        // How many entries to leave behind is counted first, since a step cannot be taken back.
         walk.enter(entries, at: restart)
-        var before = 0
-        while case .entry = walk.step(),
-            walk.withEntry({ key, _ in compareBytes(key, start.span.bytes) < 0 })
-        {
-            before += 1
+        while case .entry = walk.step() {
+            let isBefore = walk.withEntry { key, _ in compareBytes(key, start.span.bytes) < 0 }
+            if !isBefore { return true }
         }
-        walk.enter(entries, at: restart)
-        for _ in 0..<before { _ = walk.step() }
+        // At the block's end, or at an entry that makes no sense, further steps stay there.
+        return false
     }
 
     private mutating func load(_ number: Int) throws(StorageError) -> DataBlock {
@@ -189,9 +209,12 @@ package struct TableCursor {
             guard let entries = block.entries else { throw table.malformed(number) }
             return entries
         }
+        if window == nil { window = table.source.map { TableWindow($0) } }
         // The first block may be all that is asked for; who goes on wants more.
+        if hasReadBlock, window?.holds(place) != true {
+            ahead = min(readAhead, max(Self.leastAhead, 4 * ahead))
+        }
         let end = dataEnd
-        let ahead = hasReadBlock ? readAhead : 0
         let read = try window?.block(
             at: place.offset,
             length: place.length,

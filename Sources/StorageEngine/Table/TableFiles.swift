@@ -11,6 +11,8 @@ package final class TableFiles: Sendable {
     private let open: Mutex<OpenTables>
     /// For those who read a single compressed block.
     let inflaters = InflaterPool()
+    /// For those who read a block that is not to be cached.
+    let rooms = BlockRoomPool()
 
     /// Opens files under an engine's directory, and holds at most `limit` of them, at least one.
     package init(directory: String, files: any FileSystem, limit: Int) {

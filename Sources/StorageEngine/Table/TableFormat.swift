@@ -32,6 +32,7 @@ enum TableFormat {
     /// Binds a file's seed to a place in it, so that a block that was moved fails.
     ///
     /// Two places less than 4 GiB apart never get the same.
+    // On disk: never renumber.
     static func seed(_ file: UInt32, at offset: Int) -> UInt32 {
         let place = UInt64(truncatingIfNeeded: offset)
         let high = UInt32(truncatingIfNeeded: place >> 32)
@@ -116,22 +117,30 @@ enum TableFormat {
         return writer.bytes
     }
 
-    /// The footer in the last bytes of a file, or what is wrong with them.
-    static func footer(
-        in bytes: RawSpan,
-        at offset: Int,
-        _ metadata: TableMetadata,
-        seed: UInt32
-    ) -> Result<Footer, Mismatch> {
+    /// All that a footer says.
+    struct FooterFields {
+        let versionOffset: UInt64
+        let filterOffset: UInt64
+        let indexOffset: UInt64
+        let entries: UInt64
+        let newestStamp: UInt64
+        let number: UInt64
+        let tree: UInt32
+    }
+
+    /// The fields of a footer that is what was written, or what is wrong with it.
+    static func footerFields(in bytes: RawSpan, seed: UInt32) -> Result<FooterFields, Mismatch> {
         var reader = ByteReader(over: bytes)
         do throws(CodingError) {
-            let versionOffset = try reader.uint64(in: bytes)
-            let filterOffset = try reader.uint64(in: bytes)
-            let indexOffset = try reader.uint64(in: bytes)
-            let entries = try reader.uint64(in: bytes)
-            let newestStamp = try reader.uint64(in: bytes)
-            let number = try reader.uint64(in: bytes)
-            let tree = try reader.uint32(in: bytes)
+            let fields = FooterFields(
+                versionOffset: try reader.uint64(in: bytes),
+                filterOffset: try reader.uint64(in: bytes),
+                indexOffset: try reader.uint64(in: bytes),
+                entries: try reader.uint64(in: bytes),
+                newestStamp: try reader.uint64(in: bytes),
+                number: try reader.uint64(in: bytes),
+                tree: try reader.uint32(in: bytes)
+            )
             _ = try reader.uint32(in: bytes)
             let actual = CRC32C.checksum(bytes.extracting(0..<reader.position), seed: seed)
             let checksum = try reader.uint32(in: bytes)
@@ -143,24 +152,46 @@ enum TableFormat {
             guard magic == footerMagic, version == Self.version else {
                 return .failure(Mismatch(expected: footerMagic, found: magic))
             }
-            guard
-                entries == metadata.entryCount, newestStamp == metadata.newestStamp,
-                number == metadata.number, tree == metadata.tree
-            else { return .failure(Mismatch(expected: metadata.entryCount, found: entries)) }
-            guard
-                versionOffset >= UInt64(headerSize), versionOffset <= filterOffset,
-                filterOffset <= indexOffset, indexOffset <= UInt64(offset)
-            else { return .failure(Mismatch(expected: UInt64(offset), found: indexOffset)) }
-            return .success(
-                Footer(
-                    versionOffset: Int(versionOffset),
-                    filterOffset: Int(filterOffset),
-                    indexOffset: Int(indexOffset)
-                )
-            )
+            return .success(fields)
         } catch {
             return .failure(Mismatch(expected: UInt64(footerSize), found: UInt64(bytes.byteCount)))
         }
+    }
+
+    /// The footer in the last bytes of a file, or what is wrong with them.
+    static func footer(
+        in bytes: RawSpan,
+        at offset: Int,
+        _ metadata: TableMetadata,
+        seed: UInt32
+    ) -> Result<Footer, Mismatch> {
+        switch footerFields(in: bytes, seed: seed) {
+        case .failure(let mismatch): return .failure(mismatch)
+        case .success(let fields):
+            guard fields.isOf(metadata) else {
+                return .failure(Mismatch(expected: metadata.entryCount, found: fields.entries))
+            }
+            guard
+                fields.versionOffset >= UInt64(headerSize),
+                fields.versionOffset <= fields.filterOffset,
+                fields.filterOffset <= fields.indexOffset, fields.indexOffset <= UInt64(offset)
+            else { return .failure(Mismatch(expected: UInt64(offset), found: fields.indexOffset)) }
+            return .success(
+                Footer(
+                    versionOffset: Int(fields.versionOffset),
+                    filterOffset: Int(fields.filterOffset),
+                    indexOffset: Int(fields.indexOffset)
+                )
+            )
+        }
+    }
+}
+
+extension TableFormat.FooterFields {
+    /// Whether it is the footer of the table that a manifest describes.
+    func isOf(_ metadata: TableMetadata) -> Bool {
+        entries == metadata.entryCount && newestStamp == metadata.newestStamp
+            && number == metadata.number && tree == metadata.tree
     }
 }
 

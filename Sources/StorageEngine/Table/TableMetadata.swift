@@ -33,7 +33,9 @@ package struct TableMetadata: Equatable, Sendable {
 package struct TableReference: Equatable, Sendable {
     /// The file.
     package var metadata: TableMetadata
-    /// The number of the newest flush in it. References of one order never overlap: they are a run.
+    /// The number of the newest flush in it.
+    ///
+    /// References of one order never overlap: they are a run.
     package var order: UInt64
     /// The ordered key at which the part begins.
     package var lower: [UInt8]

@@ -49,11 +49,36 @@ struct TableOpening {
         case .success(let (index, filter)):
             return TableOpening(index: index, filter: filter, damage: damage)
         case .failure(let part):
+            try refuseForeign(metadata, source, size: size)
             let rebuilt = try TableRebuild.rebuild(metadata, source, end: end)
             return TableOpening(
                 index: rebuilt.index,
                 filter: rebuilt.filter,
                 damage: damage ?? source.corruption(at: part.offset, part.mismatch, part.what)
+            )
+        }
+    }
+
+    /// Refuses a file whose own footer is whole and tells of another table than the manifest: both
+    /// are what was written, and do not belong together.
+    private static func refuseForeign(
+        _ metadata: TableMetadata,
+        _ source: TableSource,
+        size: Int
+    ) throws(StorageError) {
+        let offset = size - TableFormat.footerSize
+        guard offset >= TableFormat.headerSize else { return }
+        let bytes = try source.read(BlockPlace(offset: offset, length: TableFormat.footerSize))
+        let footer = TableFormat.footerFields(
+            in: bytes.span.bytes,
+            seed: TableFormat.seed(source.seed, at: offset)
+        )
+        guard case .success(let fields) = footer else { return }
+        if !fields.isOf(metadata) || UInt64(size) != metadata.length {
+            throw .foreignFile(
+                file: source.path,
+                what: "\(fields.entries) entries in \(size) bytes, where the manifest says "
+                    + "\(metadata.entryCount) in \(metadata.length)"
             )
         }
     }

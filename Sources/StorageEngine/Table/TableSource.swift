@@ -93,6 +93,37 @@ struct TableSource: Sendable {
     /// - Throws: `corruption`, `io`.
     func block(_ place: BlockPlace) throws(StorageError) -> Block {
         let memory = Memory(capacity: place.length)
+        let header = try read(place, into: memory)
+        guard header.codec != .none else {
+            return Block(memory, offset: BlockHeader.size, count: header.storedLength)
+        }
+        let raw = Memory(capacity: header.rawLength)
+        try inflate(header, from: memory, into: raw, place)
+        return Block(raw, offset: 0, count: header.rawLength)
+    }
+
+    /// Reads a data block into memory that is used again; nil if its payload has another shape.
+    ///
+    /// - Throws: `corruption`, `io`.
+    func entries(_ place: BlockPlace, in room: BlockRoom) throws(StorageError) -> DataBlock? {
+        let memory = room.stored(place.length)
+        let header = try read(place, into: memory)
+        guard header.codec != .none else {
+            return unsafe DataBlock(
+                base: UnsafeRawPointer(memory.base + BlockHeader.size),
+                count: header.storedLength
+            )
+        }
+        let raw = room.raw(header.rawLength)
+        try inflate(header, from: memory, into: raw, place)
+        return unsafe DataBlock(base: UnsafeRawPointer(raw.base), count: header.rawLength)
+    }
+
+    /// Reads a data block, as it is stored, into memory that has room for it, and checks it.
+    private func read(
+        _ place: BlockPlace,
+        into memory: Memory
+    ) throws(StorageError) -> BlockHeader {
         let count = unsafe try read(
             at: place.offset,
             into: UnsafeMutableRawBufferPointer(start: memory.base, count: place.length)
@@ -117,20 +148,24 @@ struct TableSource: Sendable {
                     "the type of a block"
                 )
             }
-            if header.codec == .none {
-                return Block(memory, offset: BlockHeader.size, count: header.storedLength)
-            }
-            let raw = Memory(capacity: header.rawLength)
-            let isSound = unsafe files.inflaters.inflate(
-                UnsafeRawBufferPointer(
-                    start: memory.base + BlockHeader.size,
-                    count: header.storedLength
-                ),
-                into: UnsafeMutableRawBufferPointer(start: raw.base, count: header.rawLength)
-            )
-            guard isSound else { throw malformed(place) }
-            return Block(raw, offset: 0, count: header.rawLength)
+            return header
         }
+    }
+
+    private func inflate(
+        _ header: BlockHeader,
+        from memory: Memory,
+        into raw: Memory,
+        _ place: BlockPlace
+    ) throws(StorageError) {
+        let isSound = unsafe files.inflaters.inflate(
+            UnsafeRawBufferPointer(
+                start: memory.base + BlockHeader.size,
+                count: header.storedLength
+            ),
+            into: UnsafeMutableRawBufferPointer(start: raw.base, count: header.rawLength)
+        )
+        guard isSound else { throw malformed(place) }
     }
 
     /// The error of a block whose checksum is right and whose bytes make no sense.

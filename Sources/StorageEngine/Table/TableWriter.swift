@@ -259,13 +259,13 @@ package struct TableWriter {
         }
     }
 
-    /// Removes the temporary file of a table that was not finished.
+    /// Removes the file of a table that no manifest names.
     ///
     /// What cannot be removed now is removed when the engine opens next.
     package mutating func abandon() {
+        let (tree, number) = (metadata.tree, metadata.number)
         try? file.close()
-        try? files.remove(
-            FileNames.temporaryTable(metadata.number, tree: metadata.tree, in: directory)
-        )
+        try? files.remove(FileNames.temporaryTable(number, tree: tree, in: directory))
+        try? files.remove(FileNames.table(number, tree: tree, in: directory))
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ClusterPrimitives
+import Partitioning
 import StarlingClient
 
 /// The command `starling keyspace`.
@@ -24,6 +25,7 @@ struct KeyspaceCreateCommand: ClusterCommand {
               starling keyspace create users --replication dc1=3,dc2=3
               starling keyspace create sessions --replication dc1=2 --ttl 1h
               starling keyspace create money --replication dc1=3 --write-consistency ALL
+              starling keyspace create logs --replication dc1=3 --compression zlib:6
             """
     )
 
@@ -51,6 +53,25 @@ struct KeyspaceCreateCommand: ClusterCommand {
     )
     var writeConsistency = ConsistencyLevel.standard
 
+    @Option(
+        help: ArgumentHelp(
+            "How tables are stored: none, zlib (level 1) or zlib:1, fast, to zlib:9, small.",
+            valueName: "compression"
+        ),
+        transform: KeyspaceCreateCommand.compression
+    )
+    var compression = KeyspaceDescription.Compression.none
+
+    /// The compression of a text.
+    static func compression(_ text: String) throws -> KeyspaceDescription.Compression {
+        guard let compression = KeyspaceDescription.Compression(text) else {
+            throw ValidationError(
+                "'\(text)' is no compression. Use \(BlockCompression.choices)."
+            )
+        }
+        return compression
+    }
+
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
 
@@ -68,14 +89,16 @@ struct KeyspaceCreateCommand: ClusterCommand {
             replication: replication.replication,
             lifetime: ttl?.duration,
             readConsistency: readConsistency,
-            writeConsistency: writeConsistency
+            writeConsistency: writeConsistency,
+            compression: compression
         )
         let cluster = try await client.createKeyspace(keyspace)
         let created = cluster.keyspaces.first { $0.name == name } ?? keyspace
         if output.isJSON {
             Console.print(created.json.text)
         } else {
-            Console.print("created \(name): \(created.replicationText), \(created.mode)")
+            let stored = created.compression == .none ? "" : ", \(created.compression)"
+            Console.print("created \(name): \(created.replicationText), \(created.mode)\(stored)")
         }
     }
 }
@@ -105,12 +128,15 @@ struct KeyspaceListCommand: ClusterCommand {
         case .jsonl:
             for keyspace in keyspaces { Console.print(keyspace.json.text) }
         case .table, .plain:
-            var table = TablePrinter(["NAME", "REPLICATION", "MODE", "TTL", "READ", "WRITE"])
+            var table = TablePrinter([
+                "NAME", "REPLICATION", "MODE", "TTL", "READ", "WRITE", "COMPRESSION",
+            ])
             for keyspace in keyspaces {
                 table.row([
                     keyspace.name, keyspace.replicationText, keyspace.mode.description,
                     keyspace.lifetime.map(DurationText.text) ?? "-",
                     keyspace.readConsistency.description, keyspace.writeConsistency.description,
+                    keyspace.compression.description,
                 ])
             }
             Console.write(table.text(isPlain: output.format == .plain))
@@ -153,6 +179,7 @@ struct KeyspaceShowCommand: ClusterCommand {
         table.row(["ttl", keyspace.lifetime.map(DurationText.text) ?? "-"])
         table.row(["read consistency", keyspace.readConsistency.description])
         table.row(["write consistency", keyspace.writeConsistency.description])
+        table.row(["compression", keyspace.compression.description])
         Console.write(table.text(isPlain: output.format == .plain))
     }
 }
@@ -240,6 +267,7 @@ extension KeyspaceDescription {
             ("ttl_s", lifetime.map { .number($0 / .seconds(1)) } ?? .null),
             ("read_consistency", .string(readConsistency.description)),
             ("write_consistency", .string(writeConsistency.description)),
+            ("compression", .string(compression.description)),
         ])
     }
 }

@@ -80,6 +80,8 @@ struct DevSetup {
         cluster_secrets: [../../certs/\(node.name).secret]
         lanes: 1
         durability: \(durability)
+        storage:
+          disk_reserve: 64MiB
         # Lets `starling dev partition` cut nodes off from each other.
         fault_injection: true
 
