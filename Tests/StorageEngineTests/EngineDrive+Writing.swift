@@ -2,7 +2,7 @@ import ClusterPrimitives
 import FileSystems
 import Testing
 
-@testable import StorageEngine
+import StorageEngine
 
 extension EngineDrive {
     private mutating func makeBatch() -> (batch: WriteBatch, writes: [ModelWrite]) {

@@ -72,17 +72,19 @@ import Testing
         }
         #expect(failure.path.hasPrefix(strays[2]))
     }
+}
 
-    private func temporaryDirectory() throws -> String {
-        var template = Array("/tmp/starling-engine-XXXXXX".utf8CString)
-        let made = template.withUnsafeMutableBufferPointer { buffer in
-            buffer.baseAddress.flatMap { mkdtemp($0) }.map { String(cString: $0) }
-        }
-        return try #require(made)
+/// A new directory of the machine's.
+func temporaryDirectory() throws -> String {
+    var template = Array("/tmp/starling-engine-XXXXXX".utf8CString)
+    let made = template.withUnsafeMutableBufferPointer { buffer in
+        buffer.baseAddress.flatMap { mkdtemp($0) }.map { String(cString: $0) }
     }
+    return try #require(made)
+}
 
-    private func removeAll(_ path: String, _ disk: PosixFileSystem) {
-        for name in (try? disk.list(path)) ?? [] { removeAll("\(path)/\(name)", disk) }
-        try? disk.remove(path)
-    }
+/// Removes a file or a directory with all it holds.
+func removeAll(_ path: String, _ disk: PosixFileSystem) {
+    for name in (try? disk.list(path)) ?? [] { removeAll("\(path)/\(name)", disk) }
+    try? disk.remove(path)
 }
