@@ -33,8 +33,12 @@ extension Engine {
     }
 
     /// A place behind all that was appended, which a full disk does not take back.
+    ///
+    /// What was taken back earlier may lie whole on the disk from the log's end on. A mark goes
+    /// over it, or recovery would take records of a dropped tree for the new one's.
     private func endOfLog() throws(StorageError) -> LogPosition {
         while true {
+            if log.hasTakenBack.load(ordering: .acquiring) { _ = try log.append(WriteBatch()) }
             let end = log.end
             if try log.write(syncing: true) >= end { return end }
         }
