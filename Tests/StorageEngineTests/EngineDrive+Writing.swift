@@ -138,7 +138,8 @@ extension EngineDrive {
         }
         pending.removeAll { entry in pendingWrites[entry.number] == nil }
         if let last { gone.append(last) }
-        if !gone.isEmpty { ghosts.append(gone) }
+        // They come back behind what is written, never without it.
+        if !gone.isEmpty { ghosts.append(unsynced + gone) }
     }
 
     mutating func becameDurable() {
