@@ -21,6 +21,7 @@ extension Engine {
         if let refusal = log.refusal { throw refusal }
         let tree = try existing(number)
         try flush(tree)
+        try bringHorizonIntoForce(tree)
         let newest = tree.view.runs.reduce(0) { max($0, $1.order) }
         var isCancelled = false
         while !isCancelled {
@@ -34,12 +35,30 @@ extension Engine {
         }
     }
 
+    /// Takes from the log what keeps a tree's next purge horizon waiting.
+    private func bringHorizonIntoForce(_ tree: Tree) throws(StorageError) {
+        updateHorizon(of: tree)
+        guard let segment = tree.upkeep.withLock({ $0.horizons.segmentInTheWay }) else { return }
+        for other in allTrees where other.view.oldestSegment <= segment { try flush(other) }
+        updateHorizon(of: tree)
+    }
+
+    private func updateHorizon(of tree: Tree) {
+        let begin = log.segments.lowerBound
+        tree.upkeep.withLock { upkeep in
+            guard upkeep.horizons.logBegins(with: begin) else { return }
+            upkeep.futile = []
+            upkeep.settledAt = -1
+        }
+    }
+
     func choose(_ picture: TreePicture) -> CompactionChoice? {
         options.compaction.choose(picture)
     }
 
     func nextCompaction(of tree: Tree) -> CompactionChoice? {
         // Choosing looks at all parts; it is not worth asking again before something changed.
+        updateHorizon(of: tree)
         let changes = tree.changes
         let upkeep = tree.upkeep.withLock { $0 }
         guard upkeep.settledAt != changes else { return nil }
@@ -67,7 +86,7 @@ extension Engine {
         let parts = view.parts.map { part in
             let metadata = part.reference.metadata
             let lower = part.reference.lower
-            let horizon = upkeep.horizon
+            let horizon = upkeep.horizons.inForce
             let droppable =
                 metadata.tombstoneCount
                 + (metadata.lastExpiry <= horizon.now ? metadata.expiringCount : 0)

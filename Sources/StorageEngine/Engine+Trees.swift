@@ -90,8 +90,10 @@ extension Engine {
         _ horizon: PurgeHorizon,
         tree number: UInt32
     ) throws(StorageError) {
-        try existing(number).upkeep.withLock { upkeep in
-            upkeep.horizon = horizon
+        let tree = try existing(number)
+        let last = tree.rule.isOverwrite ? nil : log.lastSegmentWithRecords
+        tree.upkeep.withLock { upkeep in
+            upkeep.horizons.give(horizon, lastSegment: last)
             upkeep.futile = []
             upkeep.settledAt = -1
         }

@@ -24,6 +24,7 @@ extension Recovery {
             let tree = FileNames.tree(name)
             if let tree, state.trees[tree] != nil { continue }
             let place = "\(directory)/\(name)"
+            if tree != nil { raise(&names.nextTable, aboveStraysOf: place) }
             if let tree, let left = leftOver(of: tree, state) {
                 names.leftOver += left + [place]
             } else if tree != nil, let strays = try? files.list(place) {
@@ -93,6 +94,16 @@ extension Recovery {
             } else {
                 names.unknown.append(path)
             }
+        }
+    }
+
+    /// A tree made anew gets the directory of the dropped one, with what could not go of it.
+    private func raise(_ next: inout UInt64, aboveStraysOf place: String) {
+        for name in (try? files.list(place)) ?? [] {
+            let number =
+                FileNames.number(name, suffix: ".sst") ?? FileNames.number(name, suffix: ".tmp")
+            guard let number, number + 1 < FileNames.numberLimit else { continue }
+            next = max(next, number + 1)
         }
     }
 

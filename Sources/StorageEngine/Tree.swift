@@ -35,7 +35,7 @@ final class Tree: Sendable {
         /// `Tree.changes` when there was last nothing to compact.
         var settledAt = -1
         var compression = Compression.none
-        var horizon = PurgeHorizon.never
+        var horizons = PurgeSchedule()
     }
 
     init(number: UInt32, rule: MergeRule, since: LogPosition, view: TreeView) {

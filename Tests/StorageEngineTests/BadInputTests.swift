@@ -308,6 +308,26 @@ import Testing
         #expect(try new.bytes("/db/stray") == [1])
     }
 
+    @Test
+    func `a tree made anew writes over nothing that lies in the directory of the dropped one`()
+        throws
+    {
+        let disk = try disk()
+        let engine = try openEngine(disk)
+        try engine.dropTree(1)
+        try engine.close()
+        // The stranger keeps the directory there.
+        let strays = ["/db/1/notes", "/db/1/000005.sst", "/db/1/000006.tmp", "/db/1/000009.tmp"]
+        for path in strays { try disk.write([1], to: path) }
+        let again = try openEngine(disk)
+        try again.createTree(1, rule: .overwrite)
+        for index in 0..<12 as Range<UInt8> {
+            try again.put(batch(1, 0, "x", [index], stamp: 10))
+            try again.flush(tree: 1)
+        }
+        for path in strays { #expect(try disk.bytes(path) == [1], "\(path)") }
+    }
+
     @Test func `names with the largest numbers neither trap nor are taken for the engine's`() throws
     {
         for number in ["18446744073709551615", "9223372036854775807", "4611686018427387904"] {

@@ -65,9 +65,24 @@ extension EngineDrive {
 
     /// All that an engine shows, by its scan.
     mutating func contents(of engine: Engine) throws -> [EngineModel.Visible?] {
+        let now = now
+        return try contents(of: engine) { tree, value, stamp in
+            EngineModel.visible(value, stamp, tree: tree, now: now)
+        }
+    }
+
+    /// All that an engine keeps, also what no reader sees.
+    mutating func kept(by engine: Engine) throws -> [EngineModel.Visible?] {
+        try contents(of: engine) { EngineModel.kept($1, $2, tree: $0) }
+    }
+
+    private mutating func contents(
+        of engine: Engine,
+        as look: (_ tree: UInt32, _ value: [UInt8], _ stamp: UInt64) -> EngineModel.Visible?
+    ) throws -> [EngineModel.Visible?] {
         var all = [EngineModel.Visible?](repeating: nil, count: EngineModel.count)
         for tree in engine.trees {
-            let entries = try visit(engine, tree: tree)
+            let entries = try visit(engine, tree: tree) { look(tree, $0, $1) }
             for (index, visible) in entries { all[index] = visible }
         }
         return all
@@ -79,13 +94,13 @@ extension EngineDrive {
         tree: UInt32,
         from position: ScanPosition? = nil,
         through last: UInt64 = .max,
-        limit: Int = .max
+        limit: Int = .max,
+        as look: (_ value: [UInt8], _ stamp: UInt64) -> EngineModel.Visible?
     ) throws -> [(Int, EngineModel.Visible)] {
         var entries: [(Int, EngineModel.Visible)] = []
         var next = EngineModel.range(of: tree).lowerBound
         let end = EngineModel.range(of: tree).upperBound
         var isKnown = true
-        let now = now
         try engine.visit(tree: tree, from: position, through: last) { prefix, key, value, stamp in
             let key = key.array()
             while next < end,
@@ -95,9 +110,7 @@ extension EngineDrive {
             }
             isKnown = isKnown && next < end
             guard isKnown else { return false }
-            if let seen = EngineModel.visible(value.array(), stamp, tree: tree, now: now) {
-                entries.append((next, seen))
-            }
+            if let seen = look(value.array(), stamp) { entries.append((next, seen)) }
             next += 1
             return entries.count < limit
         }
@@ -114,6 +127,7 @@ extension EngineDrive {
         let isExclusive = random.below(2) == 0
         let last = random.below(EngineModel.prefixes.count)
         let limit = random.pick([1, 3, Int.max])
+        let now = now
         let found = try visit(
             engine,
             tree: tree,
@@ -121,7 +135,7 @@ extension EngineDrive {
                 ? .after(prefix: prefix, key: key) : .from(prefix: prefix, key: key),
             through: EngineModel.prefixes[last],
             limit: limit
-        )
+        ) { EngineModel.visible($0, $1, tree: tree, now: now) }
         let expected = range.dropFirst(index - range.lowerBound + (isExclusive ? 1 : 0))
             .filter { EngineModel.prefixNumber(of: $0) <= last }
             .compactMap { index in current.visible(index, now: now).map { (index, $0) } }

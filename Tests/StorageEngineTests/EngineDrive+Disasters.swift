@@ -18,9 +18,10 @@ extension EngineDrive {
     mutating func crash() throws {
         disk = disk.crashClone(random: &random)
         try open()
-        let found = try contents(of: engine)
-        guard var state = admitted(found, behind: unsynced) else {
-            compare(found, durable, "what a crash left of \(unsynced.count) unsynced batches")
+        guard var state = admitted(try kept(by: engine)) else {
+            let what = "what a crash left of \(unsynced.count) unsynced batches"
+            compare(try contents(of: engine), durable, what)
+            expect(false, "\(what) is hidden and differs")
             return
         }
         swap(&durable, &state)
@@ -36,17 +37,36 @@ extension EngineDrive {
     }
 
     /// Which of the states that a crash may leave was found.
-    private func admitted(
-        _ found: [EngineModel.Visible?],
-        behind logged: [Logged]
-    ) -> EngineModel? {
-        for batches in [logged] + ghosts {
-            var state = durable
-            if found == state.visible(now: now) { return state }
-            for batch in batches {
+    ///
+    /// Batches come in the order of their numbers: those that were not synced up to any of them,
+    /// and behind these any that a full disk took back, since later ones may have been written
+    /// over parts of earlier ones.
+    private func admitted(_ kept: [EngineModel.Visible?]) -> EngineModel? {
+        var state = durable
+        var last: UInt64 = 0
+        for batch in [nil] + unsynced.map(Optional.some) {
+            if let batch {
                 batch.writes.forEach { state.apply($0) }
-                if found == state.visible(now: now) { return state }
+                last = batch.number
             }
+            if state.admits(kept, now: now) { return state }
+            let behind = ghosts.filter { $0.number > last }
+            if let found = admitted(kept, state, behind[...]) { return found }
+        }
+        return nil
+    }
+
+    private func admitted(
+        _ kept: [EngineModel.Visible?],
+        _ state: EngineModel,
+        _ ghosts: ArraySlice<Logged>
+    ) -> EngineModel? {
+        for index in ghosts.indices {
+            var next = state
+            ghosts[index].writes.forEach { next.apply($0) }
+            if next.admits(kept, now: now) { return next }
+            let found = admitted(kept, next, ghosts[(index + 1)...])
+            if let found { return found }
         }
         return nil
     }

@@ -138,12 +138,15 @@ extension EngineDrive {
         }
         pending.removeAll { entry in pendingWrites[entry.number] == nil }
         if let last { gone.append(last) }
-        // They come back behind what is written, never without it.
-        if !gone.isEmpty { ghosts.append(unsynced + gone) }
+        ghosts = (ghosts + gone).sorted { $0.number < $1.number }.suffix(Self.maximumGhosts)
     }
 
+    /// As many as can be tried in all combinations; that more pile up between two syncs is rare.
+    private static let maximumGhosts = 16
+
     mutating func becameDurable() {
-        if !unsynced.isEmpty { ghosts = [] }
+        // What was taken back later than the last of them lies behind it.
+        if let last = unsynced.last { ghosts.removeAll { $0.number < last.number } }
         for write in unsynced.lazy.flatMap(\.writes) { durable.apply(write) }
         unsynced = []
     }

@@ -36,8 +36,9 @@ struct EngineDrive {
     var current = EngineModel()
     /// Batches that need not survive, in the order of the log.
     var unsynced: [Logged] = []
-    /// Batches that were taken back from a full disk and that recovery may find, per time.
-    var ghosts: [[Logged]] = []
+    /// Batches that were taken back from a full disk and that recovery may find, in the order of
+    /// their numbers.
+    var ghosts: [Logged] = []
     var pending: [Pending] = []
     var batches: UInt64 = 0
     var clock: UInt64 = 1
@@ -215,7 +216,7 @@ struct EngineDrive {
             }
         }
         remove(&unsynced)
-        for index in ghosts.indices { remove(&ghosts[index]) }
+        remove(&ghosts)
         dropped.formUnion(unappliedWrites(in: gone))
         try makeTrees()
         count("drops")

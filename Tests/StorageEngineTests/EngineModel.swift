@@ -86,6 +86,11 @@ struct EngineModel {
         return Visible(value: value, stamp: stamp)
     }
 
+    /// What the engine keeps of an entry that is there; the stamp where the owner gives it.
+    static func kept(_ value: [UInt8], _ stamp: UInt64, tree: UInt32) -> Visible {
+        Visible(value: value, stamp: tree == newest ? stamp : nil)
+    }
+
     static func index(tree: UInt32, prefix: Int, key: Int) -> Int {
         Int(tree - 1) * perTree + prefix * keys.count + key
     }
@@ -117,6 +122,18 @@ struct EngineModel {
         default:
             guard known.stamp < write.stamp else { return }
             entries[write.index] = Entry(value: write.value, stamp: write.stamp)
+        }
+    }
+
+    /// Whether an engine that keeps these entries holds what it must.
+    ///
+    /// What no reader sees may have been forgotten, but not be another: it still hides what is
+    /// written later under an older stamp.
+    func admits(_ kept: [Visible?], now: UInt64) -> Bool {
+        entries.indices.allSatisfy { index in
+            guard let found = kept[index] else { return visible(index, now: now) == nil }
+            guard let entry = entries[index], let value = entry.value else { return false }
+            return Self.kept(value, entry.stamp, tree: Self.tree(of: index)) == found
         }
     }
 

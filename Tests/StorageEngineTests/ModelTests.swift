@@ -9,14 +9,17 @@ import Testing
     /// Operations of all seeds together; more when the environment asks for them.
     private static let operations = number("STARLING_MODEL_OPERATIONS") ?? 20_000
     private static let firstSeed = UInt64(number("STARLING_MODEL_FIRST_SEED") ?? 0)
+    private static let seeds = number("STARLING_MODEL_SEEDS") ?? 20
 
-    @Test(arguments: firstSeed..<firstSeed + 20)
+    @Test(arguments: firstSeed..<firstSeed + UInt64(seeds))
     func `holds what was written through flushes, compactions, reopenings and crashes`(
         seed: UInt64
     ) throws {
         var drive = try EngineDrive(seed: seed)
         do {
-            while drive.operations < Self.operations / 20, !drive.hasFailed { try drive.step() }
+            while drive.operations < Self.operations / Self.seeds, !drive.hasFailed {
+                try drive.step()
+            }
             if !drive.hasFailed { try drive.check() }
         } catch {
             Issue.record("seed \(seed), operation \(drive.operations): \(error)")

@@ -31,7 +31,7 @@ struct Compaction: ~Copyable {
         self.engine = engine
         self.tree = tree
         self.choice = choice
-        horizon = tree.upkeep.withLock { $0.horizon }
+        horizon = tree.upkeep.withLock { $0.horizons.inForce }
         inputs = Set(choice.inputs.map(\.number))
         reportSize = min(1 << 20, engine.options.fragmentSize)
         settledSequence = engine.log.settledSequence

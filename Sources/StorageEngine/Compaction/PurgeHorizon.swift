@@ -43,6 +43,24 @@ public struct PurgeHorizon: Equatable, Sendable {
         PurgeHorizon(now: now, ranges: [Range(through: .max, stamp: .max)])
     }
 
+    /// What both horizons let go.
+    package func limited(by other: PurgeHorizon) -> PurgeHorizon {
+        var limited: [Range] = []
+        var (index, otherIndex) = (0, 0)
+        while index < ranges.count, otherIndex < other.ranges.count {
+            let (range, otherRange) = (ranges[index], other.ranges[otherIndex])
+            limited.append(
+                Range(
+                    through: min(range.through, otherRange.through),
+                    stamp: min(range.stamp, otherRange.stamp)
+                )
+            )
+            if range.through <= otherRange.through { index += 1 }
+            if otherRange.through <= range.through { otherIndex += 1 }
+        }
+        return PurgeHorizon(now: min(now, other.now), ranges: limited)
+    }
+
     /// The largest stamp that may be forgotten at a prefix, or nil if none may.
     ///
     /// Takes O(log n) of the ranges.

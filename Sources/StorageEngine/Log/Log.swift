@@ -253,6 +253,13 @@ extension Log {
     /// A number such that all batches with lower ones were applied or given up.
     package var settledSequence: UInt64 { buffer.withLock { $0.settledSequence } }
 
+    /// No segment behind it has a record.
+    package var lastSegmentWithRecords: UInt64 {
+        let end = end
+        let isEmpty = end.offset <= UInt64(LogFormat.segmentHeaderSize)
+        return isEmpty ? end.segment - 1 : end.segment
+    }
+
     /// The bounds of the segments that recovery would read.
     package var segments: ClosedRange<UInt64> {
         buffer.withLock { buffer in
