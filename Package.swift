@@ -74,7 +74,7 @@ let package = Package(
     targets: [
         // Ground.
         .target(name: "CCRC32C"),
-        // Futexes, which Swift cannot call.
+        // Futexes and guarded stores to mappings, neither of which Swift has.
         .target(name: "CSystemCalls"),
         .systemLibrary(
             name: "COpenSSL",
