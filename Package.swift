@@ -74,6 +74,8 @@ let package = Package(
     targets: [
         // Ground.
         .target(name: "CCRC32C"),
+        // Futexes and guarded stores to mappings, neither of which Swift has.
+        .target(name: "CSystemCalls"),
         .systemLibrary(
             name: "COpenSSL",
             pkgConfig: "openssl",
@@ -82,7 +84,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         module("ByteCoding", ["CCRC32C"]),
         module("ClusterPrimitives"),
-        module("FileSystems", ["ClusterPrimitives"]),
+        module("FileSystems", ["CSystemCalls", "ClusterPrimitives"]),
 
         // Domain.
         module("Partitioning", ["ByteCoding", "ClusterPrimitives"]),

@@ -48,7 +48,10 @@ public struct ByteWriter: Sendable {
     @inlinable
     public mutating func raw(_ range: ByteRange, of span: RawSpan) {
         unsafe span.withUnsafeBytes { source in
-            unsafe bytes.append(contentsOf: source[range.offset..<range.end])
+            // Rebased, or the slice would be walked by its generic witnesses.
+            unsafe bytes.append(
+                contentsOf: UnsafeRawBufferPointer(rebasing: source[range.offset..<range.end])
+            )
         }
     }
 

@@ -63,6 +63,10 @@ final class FaultyWritableFile: WritableFile {
         try base.extend(to: size)
     }
 
+    func expectShortAppends(upTo size: Int) {
+        base.expectShortAppends(upTo: size)
+    }
+
     func rewind(to offset: Int) throws(FileSystemError) {
         try base.rewind(to: offset)
     }

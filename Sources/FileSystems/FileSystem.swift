@@ -90,6 +90,12 @@ public protocol WritableFile: AnyObject, Sendable {
     /// where `append` writes does not move. After a failure the file may be longer than before.
     func extend(to size: Int) throws(FileSystemError)
 
+    /// Says that many short appends will follow, up to `size` bytes of the file.
+    ///
+    /// From then on, and after a crash, the file may be longer than what was written, with zeros
+    /// behind that; `close` cuts them off if it can.
+    func expectShortAppends(upTo size: Int)
+
     /// Moves the place where `append` writes back to `offset`, at most the place where it is.
     ///
     /// What lies behind it stays until it is written over.
@@ -102,6 +108,11 @@ public protocol WritableFile: AnyObject, Sendable {
 
     /// Closes the file; later calls fail.
     func close() throws(FileSystemError)
+}
+
+extension WritableFile {
+    /// Does nothing: not every disk has a cheaper way.
+    public func expectShortAppends(upTo size: Int) {}
 }
 
 /// A file that is read at any offset; closed when it is released.

@@ -19,7 +19,8 @@ public struct PosixFileSystem: FileSystem {
             case .openExisting: 0
             case .createIfMissing: O_CREAT
             }
-        let descriptor = try open(path, O_WRONLY | flags, .openForAppending)
+        // For reading too, since only such files can be mapped.
+        let descriptor = try open(path, O_RDWR | flags, .openForAppending)
         var status = stat()
         guard unsafe fstat(descriptor, &status) == 0 else {
             let error = failure(.openForAppending, path)
@@ -187,14 +188,19 @@ private func failure(
 
 /// A written file; its owner calls it from one thread at a time.
 ///
-/// Unchecked because the state is two integers that only that caller touches.
+/// Unchecked because only that caller touches what changes.
 private final class PosixWritableFile: PlacedFile, @unchecked Sendable {
     /// How many zeros one call writes.
     private static let zeroCount = 1 << 18
+    /// From here on a call costs no more than storing to a mapping.
+    private static let longestShort = 16 << 10
 
     private let path: String
     private var descriptor: Int32
     var place: Int
+    /// Bytes that the file will have when there are no more short appends; 0 if none are expected.
+    private var shortLimit = 0
+    private var window: MappedWindow?
 
     init(path: String, descriptor: Int32, place: Int) {
         self.path = path
@@ -207,7 +213,35 @@ private final class PosixWritableFile: PlacedFile, @unchecked Sendable {
     }
 
     func append(_ bytes: RawSpan) throws(FileSystemError) {
-        try write(bytes, at: &place, .append)
+        guard place < shortLimit, bytes.byteCount <= Self.longestShort else {
+            return try write(bytes, at: &place, .append)
+        }
+        let stored = unsafe bytes.withUnsafeBytes { unsafe store($0) }
+        if stored < bytes.byteCount {
+            try write(bytes.extracting(droppingFirst: stored), at: &place, .append)
+        }
+    }
+
+    func expectShortAppends(upTo size: Int) { shortLimit = size }
+
+    /// Stores bytes in the mapping, as many as it takes; once it refuses any it is not used again.
+    private func store(_ bytes: UnsafeRawBufferPointer) -> Int {
+        var stored = 0
+        while stored < bytes.count, place < shortLimit {
+            if place < window?.start ?? 0 || place >= window?.end ?? 0 {
+                window = MappedWindow(of: descriptor, at: place, limit: shortLimit)
+            }
+            let count = min(bytes.count - stored, (window?.end ?? place) - place)
+            let part = unsafe UnsafeRawBufferPointer(rebasing: bytes[stored..<stored + count])
+            guard unsafe window?.store(part, at: place) ?? false else {
+                window = nil
+                shortLimit = 0
+                break
+            }
+            stored += count
+            place += count
+        }
+        return stored
     }
 
     func extend(to size: Int) throws(FileSystemError) {
@@ -253,6 +287,10 @@ private final class PosixWritableFile: PlacedFile, @unchecked Sendable {
 
     func close() throws(FileSystemError) {
         guard descriptor >= 0 else { return }
+        if window.take() != nil {
+            // What was set aside and not used; it does no harm where it stays.
+            _ = ftruncate(descriptor, off_t(place))
+        }
         let result = Glibc.close(descriptor)
         descriptor = -1
         guard result == 0 || errno == EINTR else { throw failure(.close, path) }

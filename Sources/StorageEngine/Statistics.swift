@@ -32,6 +32,8 @@ public struct EngineStatistics: Equatable, Sendable {
     public let trees: [Tree]
     /// Bytes of the log that recovery would read.
     public let logBytes: Int
+    /// Bytes of batches written to the log.
+    public let writtenLogBytes: Int
     /// Bytes of all memtables and of batches on their way to them.
     public let memoryInUse: Int
     /// Bytes of tables that flushes wrote.
@@ -82,6 +84,7 @@ extension Engine {
         return EngineStatistics(
             trees: trees,
             logBytes: log.sizeInBytes,
+            writtenLogBytes: log.statistics.writtenBytes,
             memoryInUse: memory.load(ordering: .relaxed),
             flushedBytes: counters.flushedBytes.value,
             compactedBytes: counters.compactedBytes.value,

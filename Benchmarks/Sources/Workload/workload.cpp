@@ -201,10 +201,15 @@ private:
         sum.last ^= ends.last;
     }
 
+    /// What the process has written, by calls and in ways that only the engine can tell.
+    uint64_t all_written_bytes() const {
+        return written_bytes() + (engine.stored_bytes ? engine.stored_bytes(store) : 0);
+    }
+
     /// Puts records one by one, waits for the background work, and tells what that cost.
     template <class Number>
     void write(uint64_t count, Number number, int version) {
-        const uint64_t written = written_bytes();
+        const uint64_t written = all_written_bytes();
         const double start = now(), processor = processor_seconds();
         {
             const Session session(*this);
@@ -217,7 +222,7 @@ private:
         report(count, end - start, used);
         print("settle_seconds", settled - end);
         print("processor_ns", (processor_seconds() - processor) * 1e9);
-        print("written_bytes", written_bytes() - written);
+        print("written_bytes", all_written_bytes() - written);
         print("user_bytes", count * (workload_key_size + values.size));
         print("directory_bytes", allocated_bytes(arguments.directory));
         print("stored_user_bytes", keys * (workload_key_size + values.size));

@@ -100,6 +100,7 @@ int main(int argc, char **argv) {
     const std::string name = "LevelDB " + std::to_string(leveldb::kMajorVersion) + "." +
                              std::to_string(leveldb::kMinorVersion);
     const workload_engine engine = {
-        name.c_str(), open_store, close_store, begin_session, end_session, put, get, scan, nullptr};
+        name.c_str(), open_store, close_store, begin_session, end_session,
+        put, get, scan, nullptr, nullptr};
     return workload_main(argc, argv, &engine);
 }

@@ -92,6 +92,7 @@ int64_t scan(void *session, const uint8_t *key, int64_t limit, workload_ends *su
 int main(int argc, char **argv) {
     const std::string name = "RocksDB " + rocksdb::GetRocksVersionAsString();
     const workload_engine engine = {
-        name.c_str(), open_store, close_store, begin_session, end_session, put, get, scan, nullptr};
+        name.c_str(), open_store, close_store, begin_session, end_session,
+        put, get, scan, nullptr, nullptr};
     return workload_main(argc, argv, &engine);
 }

@@ -9,8 +9,6 @@ import Workload
 final class Session {
     private let engine: Engine
     private var batch = WriteBatch(capacity: 2048)
-    /// The key behind its prefix, then the value: records are copied out of one place.
-    private var record: [UInt8] = []
     /// What the engine asked this thread to wait and it has not yet.
     private var owed = Duration.zero
 
@@ -24,18 +22,7 @@ final class Session {
         _ value: UnsafeRawBufferPointer,
         isSynced: Bool
     ) throws {
-        record.removeAll(keepingCapacity: true)
-        record.append(contentsOf: unsafe UnsafeRawBufferPointer(rebasing: key[8...]))
-        record.append(contentsOf: unsafe value)
-        batch.removeAll()
-        batch.put(
-            tree: Store.tree,
-            prefix: unsafe prefix(of: key),
-            key: ByteRange(offset: 0, count: 8),
-            value: ByteRange(offset: 8, count: value.count),
-            of: record.span.bytes,
-            stamp: 0
-        )
+        unsafe fill(prefix: prefix(of: key), key[8...], value)
         waitIfAsked()
         while true {
             do throws(StorageError) {
@@ -45,6 +32,22 @@ final class Session {
                 usleep(200)
             }
         }
+    }
+
+    /// Makes the batch one of one record.
+    private func fill(
+        prefix: UInt64,
+        _ key: Slice<UnsafeRawBufferPointer>,
+        _ value: UnsafeRawBufferPointer
+    ) {
+        let key = unsafe UnsafeRawBufferPointer(rebasing: key)
+        batch.removeAll()
+        unsafe batch.put(
+            tree: Store.tree,
+            prefix: prefix,
+            key: key.bytes,
+            value: value.bytes
+        )
     }
 
     /// Waits as the engine asks, a millisecond at a time: the system cannot wait for less.

@@ -14,7 +14,8 @@ enum StarlingDriver {
             put: put,
             get: get,
             scan: scan,
-            index_bytes: indexBytes
+            index_bytes: indexBytes,
+            stored_bytes: storedBytes
         )
         exit(workload_main(CommandLine.argc, CommandLine.unsafeArgv, &functions))
     }
@@ -95,6 +96,11 @@ private func indexBytes(
     let memtables = unsafe Unmanaged<Store>.fromOpaque(store).takeUnretainedValue().memtables
     unsafe entries.pointee = Int64(memtables.entries)
     return Int64(memtables.indexBytes)
+}
+
+private func storedBytes(_ store: UnsafeMutableRawPointer?) -> Int64 {
+    guard let store else { return 0 }
+    return unsafe Int64(Unmanaged<Store>.fromOpaque(store).takeUnretainedValue().logBytes)
 }
 
 /// Calls the body with a session and with the sixteen bytes of a key.

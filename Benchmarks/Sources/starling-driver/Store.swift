@@ -59,6 +59,11 @@ final class Store: Sendable {
         }
     }
 
+    /// Bytes given to the log, which stores them in mapped memory.
+    ///
+    /// Those that it writes by calls count twice then: when it is synced often, and long batches.
+    var logBytes: Int { engine.statistics().writtenLogBytes }
+
     /// Ends the upkeep and closes the engine.
     func close() {
         isClosing.store(true, ordering: .relaxed)

@@ -45,7 +45,7 @@ struct Compaction: ~Copyable {
         var reported = 0
         do throws(StorageError) {
             while try step(&cursor) {
-                if let writer, writer.sizeInBytes >= engine.options.fragmentSize {
+                if writer?.sizeInBytes ?? 0 >= engine.options.fragmentSize {
                     try commit(through: lastKey)
                 }
                 guard readBytes - reported >= reportSize else { continue }
@@ -142,8 +142,7 @@ struct Compaction: ~Copyable {
     /// the range without a key.
     private mutating func commit(through key: [UInt8]?) throws(StorageError) {
         var added: [Part] = []
-        if var finished = writer {
-            writer = nil
+        if var finished = writer.take() {
             if finished.isEmpty {
                 finished.abandon()
             } else {

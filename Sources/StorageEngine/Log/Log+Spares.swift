@@ -39,7 +39,7 @@ extension Log {
     ///
     /// - Throws: `io`; the segments that are left go when the log is opened again.
     package func trim(before first: UInt64) throws(StorageError) {
-        let left = writer.withLock { writer in
+        let left = try withWriter { writer throws(StorageError) in
             let gone = writer.left.filter { $0.segment < first }
             writer.left.removeAll { $0.segment < first }
             return gone.map(\.file)

@@ -9,7 +9,34 @@ extension Log {
     @discardableResult
     package func sync(through position: AppendedPosition) throws(StorageError) -> LogPosition {
         if isKnownDurable(position) { return position.end }
-        return try write(syncing: true, for: position)
+        group.arrive()
+        while true {
+            // Read before the lock is tried, so that whoever holds it is still to advance it.
+            let seen = group.commits.now
+            let result = try withWriterIfAvailable { writer throws(StorageError) in
+                try lead(&writer, position)
+            }
+            if let result { return result }
+            group.commits.wait(past: seen)
+            // Most who come here waited for the one who wrote their batch.
+            if isKnownDurable(position) { return position.end }
+        }
+    }
+
+    /// Writes and syncs a batch, and all that come until the sync begins, unless another did.
+    private func lead(
+        _ writer: inout Writer,
+        _ position: AppendedPosition
+    ) throws(StorageError) -> LogPosition {
+        if let done = try outcome(of: position, syncing: true) { return done }
+        group.gather()
+        do throws(StorageError) {
+            return try flush(&writer, syncing: true)
+        } catch {
+            // Others' batches may have been taken back and this one not.
+            if let done = try outcome(of: position, syncing: true) { return done }
+            throw error
+        }
     }
 
     private func isKnownDurable(_ position: AppendedPosition) -> Bool {
@@ -23,7 +50,16 @@ extension Log {
     /// - Throws: `diskFull` if the batch was taken back, `poisoned`, `io`.
     @discardableResult
     package func write(through position: AppendedPosition) throws(StorageError) -> LogPosition {
-        try write(syncing: false, for: position)
+        try withWriter { writer throws(StorageError) in
+            if let done = try outcome(of: position, syncing: false) { return done }
+            do throws(StorageError) {
+                return try flush(&writer, syncing: false)
+            } catch {
+                // Others' batches may have been taken back and this one not.
+                if let done = try outcome(of: position, syncing: false) { return done }
+                throw error
+            }
+        }
     }
 
     /// Writes what was appended, and syncs it if asked to.
@@ -37,7 +73,7 @@ extension Log {
     @discardableResult
     package func write(syncing: Bool) throws(StorageError) -> LogPosition {
         let (through, drops) = buffer.withLock { ($0.nextSequence, $0.dropCount) }
-        return try writer.withLock { writer throws(StorageError) in
+        return try withWriter { writer throws(StorageError) in
             let done = try buffer.withLock { buffer throws(StorageError) -> LogPosition? in
                 if buffer.dropCount != drops, let last = buffer.dropped.last {
                     throw .diskFull(last.reason)
@@ -48,24 +84,6 @@ extension Log {
             }
             if let done, !writer.isUnsynced { return done }
             return try flush(&writer, syncing: syncing)
-        }
-    }
-
-    private func write(
-        syncing: Bool,
-        for position: AppendedPosition
-    ) throws(StorageError) -> LogPosition {
-        try writer.withLock { writer throws(StorageError) in
-            // Most who come here waited for the one who wrote their batch.
-            if syncing, isKnownDurable(position) { return position.end }
-            if let done = try outcome(of: position, syncing: syncing) { return done }
-            do throws(StorageError) {
-                return try flush(&writer, syncing: syncing)
-            } catch {
-                // Others' batches may have been taken back and this one not.
-                if let done = try outcome(of: position, syncing: syncing) { return done }
-                throw error
-            }
         }
     }
 
@@ -91,12 +109,14 @@ extension Log {
         var room: [UInt8] = []
         swap(&room, &writer.room)
         room.removeAll(keepingCapacity: true)
-        let chunks = try buffer.withLock { buffer throws(StorageError) in
+        let taken = try buffer.withLock { buffer throws(StorageError) in
             if let poison = buffer.poison { throw .poisoned(reason: poison) }
             return buffer.take(recycling: &room)
         }
+        if syncing { group.begin() }
         do throws(StorageError) {
-            for chunk in chunks { try write(chunk, &writer) }
+            for chunk in taken.sealed { try write(chunk, &writer) }
+            if let chunk = taken.current { try write(chunk, &writer) }
         } catch {
             let isPoisoned = buffer.withLock { $0.poison != nil }
             guard case .diskFull(let reason) = error, !isPoisoned else {
@@ -107,9 +127,12 @@ extension Log {
             throw error
         }
         // The memory of what was just written serves what is appended during the next write.
-        if let last = chunks.last?.bytes, last.capacity <= Self.maximumRoom { room = last }
+        if let last = taken.current?.bytes, last.capacity <= Self.maximumRoom { room = last }
         writer.room = room
-        if syncing { try sync(&writer) }
+        if syncing {
+            try sync(&writer)
+            group.end()
+        }
         return buffer.withLock { syncing ? $0.durable : $0.written }
     }
 
@@ -169,7 +192,7 @@ extension Log {
     /// - Returns: the segment; what was appended to it before the call is on the disk.
     /// - Throws: `diskFull`, `poisoned`, `io`.
     package func secure() throws(StorageError) -> UInt64 {
-        try writer.withLock { writer throws(StorageError) in
+        try withWriter { writer throws(StorageError) in
             _ = try flush(&writer, syncing: false)
             try syncCurrent(&writer)
             return writer.segment

@@ -5,8 +5,8 @@ internal import Synchronization
 ///
 /// Two locks. `buffer` guards the bytes appended since the last write and is never held over a
 /// call to the disk, so appending goes on while a sync runs. `writer` guards the file and is held
-/// for the whole of a write and its sync; only callers of `sync` and `write` meet there, and those
-/// who find their batch written by another leave without a call to the disk.
+/// for the whole of a write and its sync. Who wants a batch synced while another has `writer` does
+/// not queue for it but waits for `commits`, as `LogGroup` says.
 package final class Log: Sendable {
     struct Writer {
         var file: any WritableFile
@@ -23,7 +23,8 @@ package final class Log: Sendable {
 
     let segmentFiles: LogSegments
     let buffer: Mutex<LogBuffer>
-    let writer: Mutex<Writer>
+    private let writer: Mutex<Writer>
+    let group = LogGroup()
     /// Whether anything was ever taken back; asked before the lock that tells what.
     let hasTakenBack = Atomic(false)
     /// Records before it are on the disk, for those who wait to see without a lock.
@@ -134,6 +135,26 @@ package final class Log: Sendable {
         writer = Mutex(Writer(file: begun.file, segment: segment))
     }
 
+    /// Calls the body as the one who may touch the file, once nobody else may.
+    func withWriter<R: Sendable>(
+        _ body: (inout Writer) throws(StorageError) -> R
+    ) throws(StorageError) -> R {
+        defer { group.commits.advance() }
+        return try writer.withLock { writer throws(StorageError) in try body(&writer) }
+    }
+
+    /// As `withWriter`, or nil at once if another may touch the file.
+    func withWriterIfAvailable<R: Sendable>(
+        _ body: (inout Writer) throws(StorageError) -> R
+    ) throws(StorageError) -> R? {
+        var hasLock = false
+        defer { if hasLock { group.commits.advance() } }
+        return try writer.withLockIfAvailable { writer throws(StorageError) in
+            hasLock = true
+            return try body(&writer)
+        }
+    }
+
     /// Gives a batch its place, without touching the disk.
     ///
     /// Its owner is to call `applied` or `abandon` once for it, else its segment stays for ever.
@@ -205,7 +226,7 @@ package final class Log: Sendable {
     /// Closes the file; what was not synced before stays in the kernel's care.
     package func close() throws(StorageError) {
         buffer.withLock { $0.isClosed = true }
-        try writer.withLock { writer throws(StorageError) in
+        try withWriter { writer throws(StorageError) in
             try onDisk { () throws(FileSystemError) in
                 for old in writer.left { try old.file.close() }
                 try writer.file.close()

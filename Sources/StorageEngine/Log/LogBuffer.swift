@@ -19,6 +19,12 @@ struct LogBuffer {
         let endSequence: UInt64
     }
 
+    /// What is to be written: chunks of segments that are full, and then that of the current one.
+    struct Taken {
+        var sealed: [Chunk] = []
+        var current: Chunk?
+    }
+
     /// A segment that recovery would read.
     struct Segment {
         let number: UInt64
@@ -195,11 +201,11 @@ struct LogBuffer {
     /// Hands out what is to be written; `empty` takes the place of the buffer and is kept empty.
     ///
     /// One writer at a time: what was taken before is settled or dropped.
-    mutating func take(recycling empty: inout [UInt8]) -> [Chunk] {
-        var chunks = sealed
+    mutating func take(recycling empty: inout [UInt8]) -> Taken {
+        var taken = Taken(sealed: sealed)
         sealed = []
         if !bytes.isEmpty || end.segment != written.segment {
-            chunks.append(sealedChunk())
+            taken.current = sealedChunk()
             bytes = []
             swap(&bytes, &empty)
         }
@@ -209,7 +215,7 @@ struct LogBuffer {
             segments[index].taken = segments[index].fresh
             segments[index].fresh = 0
         }
-        return chunks
+        return taken
     }
 
     /// Notes that the file of a segment was begun, with a file of so many bytes.

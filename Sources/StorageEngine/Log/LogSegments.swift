@@ -39,6 +39,7 @@ struct LogSegments: Sendable {
                 allocated = spareSize
             } else {
                 file = try files.openForAppending(path, .createNew)
+                file.expectShortAppends(upTo: options.segmentSize)
             }
             let header = LogFormat.segmentHeader(
                 place: LogPlace(identity: options.identity, segment: segment),

@@ -51,6 +51,9 @@ typedef struct {
     int64_t (*scan)(void *session, const uint8_t *key, int64_t limit, workload_ends *sum);
     /// Bytes that memtables hold beside keys and values, and their entries; null if not told.
     int64_t (*index_bytes)(void *store, int64_t *entries);
+    /// Bytes that were written since the store was opened and that the system does not count, as it
+    /// does those of `write` and its like; null if there are none.
+    int64_t (*stored_bytes)(void *store);
 } workload_engine;
 
 /// Does the measurement that the arguments ask for, and prints its figures as `name=value` lines.
