@@ -1,0 +1,120 @@
+public import ByteCoding
+public import ClusterPrimitives
+
+/// What the records of a keyspace are, and what can be asked of one without knowing which.
+///
+/// A record of no bytes is no record: the key was never written here.
+public enum RecordMode: UInt8, CaseIterable, Sendable {
+    // On disk: never renumber. The first five are the numbers of the keyspaces' conflict modes.
+
+    /// One version: `StoredRecord`.
+    case lww = 1
+    /// All values that no write has seen: `SiblingSet`.
+    case siblings = 2
+}
+
+/// What reading a record once has found out about it.
+public struct RecordSummary: Equatable, Sendable {
+    /// The greatest stamp in it: the engine's stamp of the record.
+    public var newestVersion: Version
+    /// From when on a reader sees nothing, in milliseconds since 1970; 0 for always, nil for
+    /// never.
+    public var absentFrom: UInt64?
+    /// From when on it may be purged, once the purge horizon has reached `newestVersion`.
+    ///
+    /// Nil for never, which can be so of a record that readers do not see.
+    public var droppableFrom: UInt64?
+
+    /// Whether a reader at this time sees nothing.
+    public func isAbsent(at wall: WallClockTime) -> Bool {
+        guard let absentFrom else { return false }
+        return absentFrom <= wall.milliseconds
+    }
+}
+
+extension RecordMode {
+    /// Reads a record of this mode that fills `range`.
+    ///
+    /// - Throws: when it is none.
+    public func summary(
+        _ range: ByteRange,
+        of bytes: RawSpan
+    ) throws(CodingError) -> RecordSummary {
+        switch self {
+        case .lww:
+            let record = try StoredRecord(decoding: range, of: bytes)
+            let from = record.isTombstone ? 0 : record.expiry?.milliseconds
+            return RecordSummary(
+                newestVersion: record.version,
+                absentFrom: from,
+                droppableFrom: from
+            )
+        case .siblings:
+            let set = try SiblingSet(decoding: range, of: bytes)
+            return RecordSummary(
+                newestVersion: set.newestVersion,
+                absentFrom: set.droppableFrom,
+                droppableFrom: set.droppableFrom
+            )
+        }
+    }
+
+    /// Whether a reader at this time sees nothing; bytes that are no record of this mode are not
+    /// absent, since nobody knows what they were.
+    public func isAbsent(_ range: ByteRange, of bytes: RawSpan, at wall: WallClockTime) -> Bool {
+        if range.count == 0 { return true }
+        return (try? summary(range, of: bytes))?.isAbsent(at: wall) ?? false
+    }
+
+    /// The digest of an encoded record: equal for equal records, independent of the time; 0 for
+    /// no record, and for nothing else.
+    ///
+    /// It covers all bytes of the record, and so versions, dots and expiry times.
+    public func digest(_ range: ByteRange, of bytes: RawSpan) -> UInt64 {
+        range.count == 0 ? 0 : max(1, Hash64.hash(bytes, range))
+    }
+
+    /// Joins two records of one key.
+    ///
+    /// Commutative, associative, idempotent; nothing of either is lost. Bytes that are no record
+    /// lose against bytes that are; of two such the greater stay, so that all replicas agree.
+    public func join(existing: RawSpan, incoming: RawSpan) -> RecordJoin {
+        switch self {
+        case .lww:
+            return LastWriterWins.incomingWins(existing, incoming) ? .takeIncoming : .keepExisting
+        case .siblings:
+            let left = try? SiblingSet(decoding: existing)
+            let right = try? SiblingSet(decoding: incoming)
+            guard let left, let right else {
+                return Self.joinUnreadable(existing, left != nil, incoming, right != nil)
+            }
+            return SiblingSet.join(left, of: existing, right, of: incoming)
+        }
+    }
+
+    /// As above, for records held in arrays; returns the join itself.
+    public func joined(_ existing: [UInt8], _ incoming: [UInt8]) -> [UInt8] {
+        switch join(existing: existing.span.bytes, incoming: incoming.span.bytes) {
+        case .keepExisting: existing
+        case .takeIncoming: incoming
+        case .joined(let bytes): bytes
+        }
+    }
+
+    /// Chooses between two records of which at least one cannot be read.
+    static func joinUnreadable(
+        _ existing: RawSpan,
+        _ canReadExisting: Bool,
+        _ incoming: RawSpan,
+        _ canReadIncoming: Bool
+    ) -> RecordJoin {
+        if canReadExisting { return .keepExisting }
+        if canReadIncoming { return .takeIncoming }
+        let order = existing.compare(
+            ByteRange(offset: 0, count: existing.byteCount),
+            to: incoming,
+            ByteRange(offset: 0, count: incoming.byteCount)
+        )
+        return order < 0 ? .takeIncoming : .keepExisting
+    }
+}
