@@ -46,6 +46,11 @@ public struct CausalContext: Equatable, Sendable {
         self.init(mode: .siblings, seen: .vector(siblings))
     }
 
+    /// The context of a counter whose newest version was seen.
+    public init(counter version: Version) {
+        self.init(mode: .counter, seen: .version(version))
+    }
+
     init(mode: RecordMode, seen: Seen) {
         self.mode = mode
         self.seen = seen
@@ -82,7 +87,7 @@ public struct CausalContext: Equatable, Sendable {
         }
         let seen: Seen
         switch mode {
-        case .lww: seen = .version(try reader.version(in: bytes))
+        case .lww, .counter: seen = .version(try reader.version(in: bytes))
         case .siblings: seen = .vector(try VersionVector(from: &reader, in: bytes))
         }
         try reader.finish()

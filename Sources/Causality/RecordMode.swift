@@ -11,6 +11,8 @@ public enum RecordMode: UInt8, CaseIterable, Sendable {
     case lww = 1
     /// All values that no write has seen: `SiblingSet`.
     case siblings = 2
+    /// A sum of increments: `CounterState`.
+    case counter = 3
 }
 
 /// What reading a record once has found out about it.
@@ -56,6 +58,13 @@ extension RecordMode {
                 absentFrom: set.droppableFrom,
                 droppableFrom: set.droppableFrom
             )
+        case .counter:
+            let state = try CounterState(decoding: range, of: bytes)
+            return RecordSummary(
+                newestVersion: state.newestVersion,
+                absentFrom: state.isAbsent ? 0 : nil,
+                droppableFrom: nil
+            )
         }
     }
 
@@ -89,7 +98,34 @@ extension RecordMode {
                 return Self.joinUnreadable(existing, left != nil, incoming, right != nil)
             }
             return SiblingSet.join(left, of: existing, right, of: incoming)
+        case .counter:
+            let left = try? CounterState(decoding: existing)
+            let right = try? CounterState(decoding: incoming)
+            guard var left, let right else {
+                return Self.joinUnreadable(existing, left != nil, incoming, right != nil)
+            }
+            left.merge(right)
+            var writer = ByteWriter(capacity: max(existing.byteCount, incoming.byteCount))
+            left.encode(into: &writer)
+            return Self.join(writer.bytes, of: existing, incoming)
         }
+    }
+
+    /// Says how a join stands to the two that were joined.
+    static func join(
+        _ joined: [UInt8],
+        of existing: RawSpan,
+        _ incoming: RawSpan
+    ) -> RecordJoin {
+        let bytes = joined.span.bytes
+        let all = ByteRange(offset: 0, count: joined.count)
+        if bytes.isEqual(all, to: existing, ByteRange(offset: 0, count: existing.byteCount)) {
+            return .keepExisting
+        }
+        if bytes.isEqual(all, to: incoming, ByteRange(offset: 0, count: incoming.byteCount)) {
+            return .takeIncoming
+        }
+        return .joined(joined)
     }
 
     /// As above, for records held in arrays; returns the join itself.

@@ -138,7 +138,9 @@ public struct Sibling: Equatable, Sendable {
     public var version: Version
     /// Whether the write was a deletion.
     public var isTombstone: Bool
-    /// When it expires; nil for never. An expired value is a tombstone of the same version.
+    /// When it expires; nil for never.
+    ///
+    /// An expired value is a tombstone of the same version.
     public var expiry: WallClockTime?
     /// Where its bytes lie.
     public var value: ByteRange
