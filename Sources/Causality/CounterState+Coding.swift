@@ -44,7 +44,6 @@ extension CounterState {
                 writer.varint(entry.number - previous - 1)
                 previous = entry.number
                 writer.uint8(entry.kind.rawValue)
-                guard entry.kind != .void else { continue }
                 writer.uint64(entry.timestamp.rawValue)
                 writer.varint(UInt64(entry.id.count))
                 writer.raw(entry.id)
@@ -59,8 +58,8 @@ extension CounterState {
     ) throws(CodingError) -> Row {
         var row = Row(actor: try reader.actorID(in: bytes))
         try row.decodeTotals(&reader, bytes)
-        // An entry has at least two bytes.
-        let count = try reader.shortCount(in: bytes, limit: reader.remaining / 2, "entries")
+        // An entry has at least 13 bytes.
+        let count = try reader.shortCount(in: bytes, limit: reader.remaining / 13, "entries")
         guard count > 0 || row.folded > 0 || row.added > 0 || row.taken > 0 else {
             throw .invalid(field: "row", value: 0)
         }
@@ -85,7 +84,6 @@ extension CounterState {
         guard let kind = Kind(rawValue: raw) else {
             throw .invalid(field: "entry kind", value: UInt64(raw))
         }
-        if kind == .void { return .void(number) }
         let timestamp = HybridTimestamp(rawValue: try reader.uint64(in: bytes, "entry"))
         let id = try reader.shortPrefixed(
             in: bytes,

@@ -33,6 +33,13 @@ extension CounterState {
     /// Counts an amount without an id; a retry counts again.
     ///
     /// To be called by the actor's node for its own copy of the key, one call for a key at a time.
+    ///
+    /// - Parameters:
+    ///   - amount: what is added.
+    ///   - direction: whether a negative amount is taken.
+    ///   - actor: whose totals move.
+    ///   - version: the stamp of the write.
+    /// - Returns: what became of it.
     public func increment(
         by amount: Int64,
         _ direction: CounterDirection = .upAndDown,
@@ -56,6 +63,8 @@ extension CounterState {
     ///   - actor: who mints the entry; its node holds this state as its own copy of the key.
     ///   - version: the stamp of the write.
     ///   - limit: entries not folded at which the operation is refused.
+    /// - Returns: what became of it. Also where it is unchanged, the state that holds the entry
+    ///   must be on as many replicas as the write's level asks for before it is answered.
     public func increment(
         by amount: Int64,
         id: [UInt8],
@@ -68,7 +77,7 @@ extension CounterState {
             return .invalid
         }
         for row in rows {
-            for entry in row.entries where entry.kind != .void && entry.id == id {
+            for entry in row.entries where entry.id == id {
                 return entry.amount == amount ? .unchanged : .invalid
             }
         }
@@ -91,6 +100,7 @@ extension CounterState {
 
     /// The deletion of the key: what this state counts, counts no more.
     ///
+    /// - Parameter version: the stamp of the deletion.
     /// - Returns: a delta; nil where there is nothing to delete.
     public func reset(version: Version) -> CounterState? {
         guard !isAbsent else { return nil }
@@ -136,9 +146,7 @@ extension CounterState {
                 replica.rows.contains { $0.actor == actor && $0.holds(entry.number) }
             }
             // A missing number would be an entry that this node does not know.
-            guard entry.number == row.folded + 1, isHeld,
-                entry.kind == .void || entry.timestamp < limit
-            else { break }
+            guard entry.number == row.folded + 1, isHeld, entry.timestamp < limit else { break }
             if entry.kind == .counts, !row.add(entry.amount) { break }
             row.folded = entry.number
         }
@@ -148,7 +156,7 @@ extension CounterState {
         return merged.skeleton(version)
     }
 
-    /// All rows and void numbers, without the other entries: what every delta must carry.
+    /// All rows and void entries, without the others: what every delta must carry.
     private func skeleton(_ version: Version) -> CounterState {
         var result = self
         result.newestVersion = max(newestVersion, version)

@@ -8,7 +8,8 @@
 ///
 /// **Entries.** An increment with an id is an entry: a number of its actor, the id, the amount.
 /// Of entries with one id the one with the lowest dot counts; the join voids the others. A void
-/// entry stays in its row by number alone, so that an old message cannot bring it back.
+/// entry stays in its row, so that an old message cannot bring it back, and keeps its id, so that
+/// it voids those above it also where the lowest has not arrived yet.
 ///
 /// **Folding.** A row that is folded through number f says nothing of its entries up to f any
 /// more: what counted is in the totals, and the join drops what an old state still has of them.
@@ -20,12 +21,12 @@
 /// 1. An actor folds an entry only in a state that has joined the state of *every* replica, each
 ///    taken when that replica already held the entry (`fold` checks this).
 /// 2. A replica mints no entry under an id that it holds.
-/// 3. Every delta carries all rows and all void numbers of the state that it was made from.
+/// 3. Every delta carries all rows and all void entries of the state that it was made from.
 ///
 /// A duplicate was minted either before its minter held the entry, and then the minter's state of
 /// rule 1 contains it, so the folding actor's state has it as void (or, where it is the lower one,
 /// the folded entry as void, which adds nothing); or after, which rule 2 excludes until the minter
-/// knows the fold and so has forgotten the id. Rule 3 then takes the void number to everyone who
+/// knows the fold and so has forgotten the id. Rule 3 then takes the void entry to everyone who
 /// learns the fold, and voidness and folds only grow. A retry that comes later than that (the
 /// owner folds no sooner than 10 minutes after the write) counts as an increment of its own; its
 /// delta carries the fold, so that all replicas agree on it.
@@ -43,13 +44,13 @@
 ///     row   := actor (16 bytes), folded: varint, added: varint, taken: varint,
 ///              resetAdded: varint, resetTaken: varint, entries: varint, entry × entries by number
 ///     entry := gap: varint        missing numbers before it
-///              kind: uint8        0 counts, 1 reset, 2 void (nothing follows)
+///              kind: uint8        0 counts, 1 reset, 2 void
 ///              timestamp: uint64, id: length as varint, 1 to 64, and bytes,
 ///              amount: zigzag as varint
 public struct CounterState: Equatable, Sendable {
     /// What becomes of an entry in the sum.
     enum Kind: UInt8, Sendable {
-        // On disk: never renumber.
+        // On disk: never renumber. Of two copies of an entry the greater kind is the later one.
         case counts = 0
         case reset = 1
         case void = 2
@@ -60,15 +61,10 @@ public struct CounterState: Equatable, Sendable {
         /// Its number among its actor's entries.
         var number: UInt64
         var kind: Kind
-        /// When it was minted; zero in a void one, as are id and amount.
+        /// When it was minted.
         var timestamp: HybridTimestamp
         var id: [UInt8]
         var amount: Int64
-
-        /// An entry of which only the number counts.
-        static func void(_ number: UInt64) -> Entry {
-            Entry(number: number, kind: .void, timestamp: .zero, id: [], amount: 0)
-        }
     }
 
     /// What one actor did.
@@ -161,9 +157,7 @@ public struct CounterState: Equatable, Sendable {
     mutating func voidDuplicates() -> Bool {
         var places: [(row: Int, entry: Int)] = []
         for row in rows.indices {
-            for entry in rows[row].entries.indices where rows[row].entries[entry].kind != .void {
-                places.append((row, entry))
-            }
+            for entry in rows[row].entries.indices { places.append((row, entry)) }
         }
         guard places.count > 1 else { return false }
         // Places ascend by dot; the sort must not depend on being stable, so dots break ties.
@@ -178,11 +172,11 @@ public struct CounterState: Equatable, Sendable {
         var first = rows[places[0].row].entries[places[0].entry].id
         for place in places.dropFirst() {
             let entry = rows[place.row].entries[place.entry]
-            if entry.id == first {
-                rows[place.row].entries[place.entry] = .void(entry.number)
-                isAny = true
-            } else {
+            if entry.id != first {
                 first = entry.id
+            } else if entry.kind != .void {
+                rows[place.row].entries[place.entry].kind = .void
+                isAny = true
             }
         }
         return isAny
@@ -220,18 +214,17 @@ extension CounterState.Row {
 }
 
 extension CounterState.Entry {
-    /// The join of two copies of one entry: void before reset before counting.
+    /// The join of two copies of one entry.
     ///
     /// A dot has one id and one amount; should a fault give it two, the greater stay.
     fileprivate func merged(with other: CounterState.Entry) -> CounterState.Entry {
-        if kind == .void || other.kind == .void { return .void(number) }
         var result = self
         if (timestamp, amount) == (other.timestamp, other.amount) {
             if id.lexicographicallyPrecedes(other.id) { result.id = other.id }
         } else if (timestamp, amount) < (other.timestamp, other.amount) {
             result = other
         }
-        result.kind = kind == .reset ? .reset : other.kind
+        result.kind = kind.rawValue < other.kind.rawValue ? other.kind : kind
         return result
     }
 }
