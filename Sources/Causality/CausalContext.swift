@@ -10,9 +10,9 @@ public import ClusterPrimitives
 /// mode, is refused.
 ///
 ///     context := format: uint8 (1), mode: uint8, seen, code (16 bytes)
-///     seen    := version (12 bytes)       mode 1, lww, and mode 3, counter
-///              | vector                   mode 2, siblings
-///              | cloud                    mode 4, set, and mode 5, map
+///     seen    := version (12 bytes)       mode 1 lww, 3 counter, 6 last-writer set
+///              | vector                   mode 2 siblings
+///              | cloud                    mode 4 set, 5 map
 ///
 /// Of a key that three replicas wrote a token has 92 bytes (siblings), or 94 (set, map).
 public struct CausalContext: Equatable, Sendable {
@@ -51,6 +51,21 @@ public struct CausalContext: Equatable, Sendable {
         self.init(mode: .counter, seen: .version(version))
     }
 
+    /// The context of a last-writer set whose newest version was seen.
+    public init(lastWriterSet version: Version) {
+        self.init(mode: .lastWriterSet, seen: .version(version))
+    }
+
+    /// The context of an add-wins set that was seen.
+    public init(set history: DotCloud) {
+        self.init(mode: .set, seen: .cloud(history))
+    }
+
+    /// The context of a map that was seen.
+    public init(map history: DotCloud) {
+        self.init(mode: .map, seen: .cloud(history))
+    }
+
     init(mode: RecordMode, seen: Seen) {
         self.mode = mode
         self.seen = seen
@@ -87,8 +102,9 @@ public struct CausalContext: Equatable, Sendable {
         }
         let seen: Seen
         switch mode {
-        case .lww, .counter: seen = .version(try reader.version(in: bytes))
+        case .lww, .counter, .lastWriterSet: seen = .version(try reader.version(in: bytes))
         case .siblings: seen = .vector(try VersionVector(from: &reader, in: bytes))
+        case .set, .map: seen = .cloud(try DotCloud(from: &reader, in: bytes))
         }
         try reader.finish()
         self.init(mode: mode, seen: seen)
@@ -101,7 +117,15 @@ public struct CausalContext: Equatable, Sendable {
         switch seen {
         case .version(let version): writer.version(version)
         case .vector(let vector): vector.encode(into: &writer)
-        case .cloud(let cloud): cloud.encode(into: &writer)
+        case .cloud(let cloud):
+            cloud.encode(into: &writer)
+            // A context that claims less than was seen removes less, and loses nothing.
+            var entries = cloud.entries
+            while writer.count > Self.maximumSize - 16 {
+                entries.removeLast(entries.count - entries.count / 2)
+                writer.bytes.removeLast(writer.count - 2)
+                DotCloud(sorted: entries).encode(into: &writer)
+            }
         }
     }
 }

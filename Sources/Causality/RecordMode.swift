@@ -13,6 +13,12 @@ public enum RecordMode: UInt8, CaseIterable, Sendable {
     case siblings = 2
     /// A sum of increments: `CounterState`.
     case counter = 3
+    /// Elements of which an addition wins over a concurrent removal: `ObservedRemoveSet`.
+    case set = 4
+    /// Fields that are joined one by one: `MapState`.
+    case map = 5
+    /// Elements of which the later write wins: `LastWriterSet`; no conflict mode of a keyspace yet.
+    case lastWriterSet = 6
 }
 
 /// What reading a record once has found out about it.
@@ -65,6 +71,27 @@ extension RecordMode {
                 absentFrom: state.isAbsent ? 0 : nil,
                 droppableFrom: nil
             )
+        case .set:
+            let state = try ObservedRemoveSet(decoding: range, of: bytes)
+            return RecordSummary(
+                newestVersion: state.newestVersion,
+                absentFrom: state.isAbsent ? 0 : nil,
+                droppableFrom: state.isAbsent ? 0 : nil
+            )
+        case .map:
+            let state = try MapState(decoding: range, of: bytes)
+            return RecordSummary(
+                newestVersion: state.newestVersion,
+                absentFrom: state.isAbsent ? 0 : nil,
+                droppableFrom: state.isDroppable ? 0 : nil
+            )
+        case .lastWriterSet:
+            let state = try LastWriterSet(decoding: range, of: bytes)
+            return RecordSummary(
+                newestVersion: state.newestVersion,
+                absentFrom: state.isAbsent ? 0 : nil,
+                droppableFrom: state.isAbsent ? 0 : nil
+            )
         }
     }
 
@@ -101,6 +128,36 @@ extension RecordMode {
         case .counter:
             let left = try? CounterState(decoding: existing)
             let right = try? CounterState(decoding: incoming)
+            guard var left, let right else {
+                return Self.joinUnreadable(existing, left != nil, incoming, right != nil)
+            }
+            left.merge(right)
+            var writer = ByteWriter(capacity: max(existing.byteCount, incoming.byteCount))
+            left.encode(into: &writer)
+            return Self.join(writer.bytes, of: existing, incoming)
+        case .set:
+            let left = try? ObservedRemoveSet(decoding: existing)
+            let right = try? ObservedRemoveSet(decoding: incoming)
+            guard var left, let right else {
+                return Self.joinUnreadable(existing, left != nil, incoming, right != nil)
+            }
+            left.merge(right)
+            var writer = ByteWriter(capacity: max(existing.byteCount, incoming.byteCount))
+            left.encode(into: &writer)
+            return Self.join(writer.bytes, of: existing, incoming)
+        case .map:
+            let left = try? MapState(decoding: existing)
+            let right = try? MapState(decoding: incoming)
+            guard var left, let right else {
+                return Self.joinUnreadable(existing, left != nil, incoming, right != nil)
+            }
+            left.merge(right)
+            var writer = ByteWriter(capacity: max(existing.byteCount, incoming.byteCount))
+            left.encode(into: &writer)
+            return Self.join(writer.bytes, of: existing, incoming)
+        case .lastWriterSet:
+            let left = try? LastWriterSet(decoding: existing)
+            let right = try? LastWriterSet(decoding: incoming)
             guard var left, let right else {
                 return Self.joinUnreadable(existing, left != nil, incoming, right != nil)
             }
