@@ -9,22 +9,29 @@ private struct CounterRun {
     struct Operation {
         var id: String
         var amount: Int64
-        var begun: UInt64
         var isCounted = false
     }
 
-    /// How long a client retries, and an id is remembered.
-    static let window: UInt64 = 12
+    /// A state, and the operations of which it knows that they are folded and so forgotten.
+    struct Copy {
+        var state = CounterState()
+        var forgotten: Set<Int> = []
+
+        mutating func merge(_ other: Copy) {
+            state.merge(other.state)
+            forgotten.formUnion(other.forgotten)
+        }
+    }
 
     var random: SeededRandom
     var now: UInt64 = 1
-    var replicas = [CounterState](repeating: CounterState(), count: 3)
+    var replicas = [Copy](repeating: Copy(), count: 3)
     /// The lives of each node, the present one last.
     var lives = (0..<3).map { [someone(UInt64($0 + 1))] }
     var nextLife: UInt64 = 4
     var operations: [Operation] = []
     var plain: Int64 = 0
-    var messages: [CounterState] = []
+    var messages: [Copy] = []
     var folds = 0
     /// Whether amounts are positive, so that no replica may ever show more than the sum.
     let isGrowing: Bool
@@ -49,22 +56,22 @@ private struct CounterRun {
         case 4:
             let amount = drawAmount()
             plain += amount
-            let outcome = replicas[place].increment(
+            let outcome = replicas[place].state.increment(
                 by: amount,
                 actor: owner(place),
                 version: Drawn.stamp(now)
             )
-            send(replicas[place].take(outcome))
+            send(replicas[place].state.take(outcome), from: place)
         case 5, 6, 7: if !messages.isEmpty { replicas[place].merge(random.pick(messages)) }
-        case 8: send(replicas[place])
+        case 8: send(replicas[place].state, from: place)
         case 9, 10: fold(at: place)
         case 11:
             nextLife += 1
             lives[place].append(someone(nextLife))
         default:
-            if let delta = replicas[place].reset(version: Drawn.stamp(now)) {
-                replicas[place].merge(delta)
-                send(delta)
+            if let delta = replicas[place].state.reset(version: Drawn.stamp(now)) {
+                replicas[place].state.merge(delta)
+                send(delta, from: place)
             }
         }
     }
@@ -76,30 +83,29 @@ private struct CounterRun {
         return isGrowing || random.chance(1, in: 2) ? amount : -amount
     }
 
-    private mutating func send(_ state: CounterState?) {
-        if let state, state != CounterState() { messages.append(state) }
+    private mutating func send(_ state: CounterState?, from place: Int) {
+        guard let state, state != CounterState() else { return }
+        messages.append(Copy(state: state, forgotten: replicas[place].forgotten))
     }
 
     private mutating func begin() {
-        operations.append(
-            Operation(id: "\(operations.count)", amount: drawAmount(), begun: now)
-        )
+        operations.append(Operation(id: "\(operations.count)", amount: drawAmount()))
     }
 
-    /// A first attempt, or a retry at any replica, though the operation was counted already.
+    /// A first attempt, or a retry however late at any replica that does not know of a fold.
     private mutating func attempt(at place: Int) {
-        let open = operations.indices.filter { now < operations[$0].begun + Self.window }
+        let open = operations.indices.filter { !replicas[place].forgotten.contains($0) }
         guard !open.isEmpty else { return }
         let index = random.pick(Array(open))
         let operation = operations[index]
-        let outcome = replicas[place].counting(
+        let outcome = replicas[place].state.counting(
             operation.id,
             operation.amount,
             by: owner(place),
             at: now
         )
         guard outcome != .invalid else { return }
-        send(replicas[place].take(outcome))
+        send(replicas[place].state.take(outcome), from: place)
         operations[index].isCounted = true
     }
 
@@ -108,16 +114,28 @@ private struct CounterRun {
         if random.chance(1, in: 3) {
             for other in 0..<3 { replicas[other].merge(replicas[random.below(3)]) }
         }
-        let delta = replicas[place].fold(
+        var copy = replicas[place]
+        for replica in replicas { copy.state.merge(replica.state) }
+        let before = operations.indices.filter { isHeld($0, copy.state) }
+        let delta = replicas[place].state.fold(
             actor: random.pick(lives[place]),
-            replicas: replicas,
-            olderThan: Drawn.stamp(now > Self.window ? now - Self.window : 0).timestamp,
+            replicas: replicas.map(\.state),
+            olderThan: Drawn.stamp(now + 1 - min(now, UInt64(random.below(12)))).timestamp,
             version: Drawn.stamp(now)
         )
         guard let delta else { return }
         folds += 1
-        replicas[place].merge(delta)
-        send(delta)
+        copy.state.merge(delta)
+        replicas[place].forgotten.formUnion(before.filter { !isHeld($0, copy.state) })
+        // What the others knew to be folded came with their states.
+        for replica in replicas { replicas[place].forgotten.formUnion(replica.forgotten) }
+        replicas[place].state.merge(delta)
+        send(delta, from: place)
+    }
+
+    private func isHeld(_ index: Int, _ state: CounterState) -> Bool {
+        let operation = operations[index]
+        return state.counting(operation.id, operation.amount, by: someone(0)) == .unchanged
     }
 }
 
@@ -128,20 +146,21 @@ private struct CounterRun {
             var run = CounterRun(seed: seed)
             for step in 0..<80 {
                 run.step()
-                if run.isGrowing, let most = run.replicas.map(\.value).max(), most > run.expected {
+                let most = run.replicas.map(\.state.value).max() ?? 0
+                if run.isGrowing, most > run.expected {
                     Issue.record("seed \(seed), step \(step): \(most), not \(run.expected)")
                     return
                 }
             }
             var all = CounterState()
-            for replica in run.replicas { all.merge(replica) }
+            for replica in run.replicas { all.merge(replica.state) }
             #expect(all.value == run.expected, "seed \(seed)")
             // All old messages come once more, in another order, to each.
             var messages = run.messages
             run.random.shuffle(&messages)
             for place in 0..<3 {
                 for message in messages { run.replicas[place].merge(message) }
-                #expect(run.replicas[place].merged(all) == all, "seed \(seed)")
+                #expect(run.replicas[place].state.merged(all) == all, "seed \(seed)")
             }
             folds += run.folds
         }
@@ -153,7 +172,7 @@ private struct CounterRun {
         for seed in 0..<UInt64(drawnRuns(100)) {
             var run = CounterRun(seed: seed &+ 5000, resets: resets)
             for _ in 0..<80 { run.step() }
-            let states = run.messages + run.replicas.filter { $0 != CounterState() }
+            let states = (run.messages + run.replicas).map(\.state).filter { $0 != CounterState() }
             guard !states.isEmpty else { continue }
             for _ in 0..<20 {
                 let (a, b, c) = (
@@ -174,7 +193,7 @@ private struct CounterRun {
         for seed in 0..<UInt64(drawnRuns(60)) {
             var run = CounterRun(seed: seed &+ 9000, resets: true)
             for _ in 0..<60 { run.step() }
-            guard let last = run.messages.last else { continue }
+            guard let last = run.messages.last?.state else { continue }
             for _ in 0..<60 {
                 var bytes = last.held
                 for _ in 0...run.random.below(2) {
