@@ -134,6 +134,27 @@ import Testing
         #expect(found == context)
     }
 
+    @Test func `of a set or map written by three replicas has 94 bytes, and comes back`() throws {
+        let cloud = DotCloud(try #require(Self.vectorContext(3).vector))
+        for context in [CausalContext(set: cloud), CausalContext(map: cloud)] {
+            let (size, found) = Self.roundTrip(context, as: context.mode)
+            #expect(size == 94)
+            #expect(found == context)
+        }
+        #expect(Self.roundTrip(CausalContext(set: cloud), as: .map).found == nil)
+    }
+
+    @Test func `of a cloud that is too long is cut to a part of it`() throws {
+        var cloud = DotCloud()
+        for number in 0..<6000 as Range<UInt64> {
+            cloud.insert(Dot(actor: someone(number), counter: 5))
+        }
+        let (size, found) = Self.roundTrip(CausalContext(map: cloud), as: .map)
+        #expect(size <= CausalContext.maximumSize)
+        let part = try #require(found?.cloud)
+        #expect(cloud.contains(part) && !part.isEmpty && part != cloud)
+    }
+
     @Test func `of another mode is refused`() {
         #expect(Self.roundTrip(Self.vectorContext(1), as: .lww).found == nil)
         #expect(Self.roundTrip(Self.context, as: .siblings).found == nil)
