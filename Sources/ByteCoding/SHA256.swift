@@ -3,7 +3,7 @@
 ///
 /// It is here, and not OpenSSL's, because the core is pure Swift and uses it on a few dozen bytes.
 public struct SHA256: Sendable {
-    private static let constants: [UInt32] = [
+    private static let constants: InlineArray<64, UInt32> = [
         0x428a_2f98, 0x7137_4491, 0xb5c0_fbcf, 0xe9b5_dba5, 0x3956_c25b, 0x59f1_11f1, 0x923f_82a4,
         0xab1c_5ed5, 0xd807_aa98, 0x1283_5b01, 0x2431_85be, 0x550c_7dc3, 0x72be_5d74, 0x80de_b1fe,
         0x9bdc_06a7, 0xc19b_f174, 0xe49b_69c1, 0xefbe_4786, 0x0fc1_9dc6, 0x240c_a1cc, 0x2de9_2c6f,
@@ -16,11 +16,13 @@ public struct SHA256: Sendable {
         0xc671_78f2,
     ]
 
-    private var state: [UInt32] = [
+    private var state: InlineArray<8, UInt32> = [
         0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab,
         0x5be0_cd19,
     ]
-    private var pending: [UInt8] = []
+    /// The block that is being filled.
+    private var pending = InlineArray<64, UInt8>(repeating: 0)
+    private var pendingCount = 0
     private var length: UInt64 = 0
 
     /// A digest of nothing yet.
@@ -29,27 +31,37 @@ public struct SHA256: Sendable {
     /// Adds bytes.
     public mutating func update(_ bytes: [UInt8]) {
         length &+= UInt64(bytes.count)
-        pending.append(contentsOf: bytes)
         var offset = 0
-        while pending.count - offset >= 64 {
-            compress(at: offset)
-            offset += 64
+        while offset < bytes.count {
+            let count = min(64 - pendingCount, bytes.count - offset)
+            for index in 0..<count { pending[pendingCount + index] = bytes[offset + index] }
+            offset += count
+            pendingCount += count
+            if pendingCount == 64 { compress() }
         }
-        pending.removeFirst(offset)
     }
 
     /// Ends the digest: 32 bytes.
     public consuming func finish() -> [UInt8] {
         let bits = length &* 8
-        pending.append(0x80)
-        while pending.count % 64 != 56 { pending.append(0) }
-        for shift in stride(from: 56, through: 0, by: -8) {
-            pending.append(UInt8(truncatingIfNeeded: bits >> UInt64(shift)))
+        append(0x80)
+        if pendingCount > 56 {
+            for index in pendingCount..<64 { pending[index] = 0 }
+            compress()
         }
-        for offset in stride(from: 0, to: pending.count, by: 64) { compress(at: offset) }
-        return state.flatMap { word in
-            [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: word >> UInt32($0)) }
+        for index in pendingCount..<56 { pending[index] = 0 }
+        pendingCount = 56
+        for shift in stride(from: 56 as UInt64, through: 0, by: -8) {
+            append(UInt8(truncatingIfNeeded: bits >> shift))
         }
+        var digest: [UInt8] = []
+        digest.reserveCapacity(32)
+        for index in 0..<8 {
+            for shift in stride(from: 24 as UInt32, through: 0, by: -8) {
+                digest.append(UInt8(truncatingIfNeeded: state[index] >> shift))
+            }
+        }
+        return digest
     }
 
     /// The digest of `bytes`: 32 bytes.
@@ -59,13 +71,23 @@ public struct SHA256: Sendable {
         return digest.finish()
     }
 
-    private mutating func compress(at offset: Int) {
+    private mutating func append(_ byte: UInt8) {
+        pending[pendingCount] = byte
+        pendingCount += 1
+        if pendingCount == 64 { compress() }
+    }
+
+    /// Takes in the block, which is full.
+
+    private mutating func compress() {
         func rotate(_ value: UInt32, _ count: UInt32) -> UInt32 {
             value >> count | value << (32 - count)
         }
+        pendingCount = 0
+        let constants = Self.constants
         var schedule = InlineArray<64, UInt32>(repeating: 0)
         for index in 0..<16 {
-            let at = offset + index * 4
+            let at = index * 4
             schedule[index] =
                 UInt32(pending[at]) << 24 | UInt32(pending[at + 1]) << 16
                 | UInt32(pending[at + 2]) << 8 | UInt32(pending[at + 3])
@@ -84,7 +106,7 @@ public struct SHA256: Sendable {
         for index in 0..<64 {
             let first =
                 h &+ (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) &+ (e & f ^ ~e & g)
-                &+ Self.constants[index] &+ schedule[index]
+                &+ constants[index] &+ schedule[index]
             let second = (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) &+ (a & b ^ a & c ^ b & c)
             (h, g, f, e, d, c, b, a) = (g, f, e, d &+ first, c, b, a, first &+ second)
         }

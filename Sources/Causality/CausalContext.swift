@@ -3,21 +3,130 @@ public import ClusterPrimitives
 
 /// What a client has seen of a key, as an opaque token that it hands back with its next write.
 ///
-/// The token of an lww key holds the version read; a write that carries it is stamped above it.
-/// It is authenticated under the cluster's secret, together with the cluster, the keyspace and
-/// the key, so a forged one, or one of another key, is refused.
+/// A write in an lww keyspace is stamped above the version that its context holds; one in a
+/// siblings keyspace replaces the values in its context's history; a removal from a set or a map
+/// removes what its context's history holds. It is authenticated under the cluster's secret,
+/// together with the cluster, the keyspace and the key, so a forged one, or one of another key or
+/// mode, is refused.
 ///
-///     context := format: uint8 (1), mode: uint8 (1 = lww), version (12 bytes), code (16 bytes)
+///     context := format: uint8 (1), mode: uint8, seen, code (16 bytes)
+///     seen    := version (12 bytes)       mode 1 lww, 3 counter, 6 last-writer set
+///              | vector                   mode 2 siblings
+///              | cloud                    mode 4 set, 5 map
+///
+/// Of a key that three replicas wrote a token has 92 bytes (siblings), or 94 (set, map).
 public struct CausalContext: Equatable, Sendable {
+    /// What was seen, in the terms of the keyspace's mode.
+    public enum Seen: Equatable, Sendable {
+        /// A version; `Version.zero` where the key was absent.
+        case version(Version)
+        /// A history without holes; empty where the key was absent.
+        case vector(VersionVector)
+        /// A history; empty where the key was absent.
+        case cloud(DotCloud)
+    }
+
     /// The size of an lww token in bytes.
     public static let size = 2 + Version.size + 16
+    /// The most bytes of a token; a longer one is refused before it is read.
+    public static let maximumSize = 64 * 1024
 
-    /// The version that was seen; `Version.zero` where the key was absent.
-    public let version: Version
+    /// The mode of the key's keyspace.
+    public let mode: RecordMode
+    /// What was seen.
+    public let seen: Seen
 
-    /// The context of a version that was seen.
+    /// The context of an lww version that was seen.
     public init(version: Version) {
-        self.version = version
+        self.init(mode: .lww, seen: .version(version))
+    }
+
+    /// The context of a set of siblings that was seen.
+    public init(siblings: VersionVector) {
+        self.init(mode: .siblings, seen: .vector(siblings))
+    }
+
+    /// The context of a counter whose newest version was seen.
+    public init(counter version: Version) {
+        self.init(mode: .counter, seen: .version(version))
+    }
+
+    /// The context of a last-writer set whose newest version was seen.
+    public init(lastWriterSet version: Version) {
+        self.init(mode: .lastWriterSet, seen: .version(version))
+    }
+
+    /// The context of an add-wins set that was seen.
+    public init(set history: DotCloud) {
+        self.init(mode: .set, seen: .cloud(history))
+    }
+
+    /// The context of a map that was seen.
+    public init(map history: DotCloud) {
+        self.init(mode: .map, seen: .cloud(history))
+    }
+
+    init(mode: RecordMode, seen: Seen) {
+        self.mode = mode
+        self.seen = seen
+    }
+
+    /// The version that was seen; `Version.zero` where the context holds a history.
+    public var version: Version {
+        if case .version(let version) = seen { return version }
+        return .zero
+    }
+
+    /// The history without holes that was seen; nil where the context holds something else.
+    public var vector: VersionVector? {
+        if case .vector(let vector) = seen { return vector }
+        return nil
+    }
+
+    /// The history that was seen; nil where the context holds something else.
+    public var cloud: DotCloud? {
+        if case .cloud(let cloud) = seen { return cloud }
+        return nil
+    }
+
+    /// Reads what comes before the code.
+    fileprivate init(
+        _ reader: inout ByteReader,
+        _ bytes: RawSpan,
+        mode: RecordMode
+    ) throws(CodingError) {
+        let format = try reader.uint8(in: bytes, "context format")
+        let found = try reader.uint8(in: bytes, "context mode")
+        guard format == 1, found == mode.rawValue else {
+            throw .invalid(field: "context", value: UInt64(format) << 8 | UInt64(found))
+        }
+        let seen: Seen
+        switch mode {
+        case .lww, .counter, .lastWriterSet: seen = .version(try reader.version(in: bytes))
+        case .siblings: seen = .vector(try VersionVector(from: &reader, in: bytes))
+        case .set, .map: seen = .cloud(try DotCloud(from: &reader, in: bytes))
+        }
+        try reader.finish()
+        self.init(mode: mode, seen: seen)
+    }
+
+    /// Appends what comes before the code.
+    fileprivate func encode(into writer: inout ByteWriter) {
+        writer.uint8(1)
+        writer.uint8(mode.rawValue)
+        switch seen {
+        case .version(let version): writer.version(version)
+        case .vector(let vector): vector.encode(into: &writer)
+        case .cloud(let cloud):
+            cloud.encode(into: &writer)
+            // A context that claims less than was seen removes less, and loses nothing.
+            var entries = cloud.entries
+            while writer.count > Self.maximumSize - 16 {
+                entries.removeLast(entries.count - entries.count / 2)
+                writer.bytes.removeLast(writer.count - 2)
+                DotCloud(sorted: entries).encode(into: &writer)
+            }
+        }
     }
 }
 
@@ -46,31 +155,29 @@ public struct ContextAuthority: Sendable {
         into writer: inout ByteWriter
     ) {
         var token = ByteWriter(capacity: CausalContext.size)
-        token.uint8(1)
-        token.uint8(1)
-        token.version(context.version)
+        context.encode(into: &token)
         let code = authenticators[0].code(message(token.bytes, keyspace, key))
         writer.raw(token.bytes)
         writer.raw(code)
     }
 
-    /// Reads a token; nil when it is malformed, forged, or of another key, keyspace or cluster.
+    /// Reads a token of a key in a keyspace of this mode.
+    ///
+    /// - Returns: nil when it is malformed, forged, or of another key, keyspace, cluster or mode.
     public func decode(
         _ range: ByteRange,
         of bytes: RawSpan,
+        mode: RecordMode = .lww,
         keyspace: KeyspaceNumber,
         key: [UInt8]
     ) -> CausalContext? {
-        guard range.count == CausalContext.size else { return nil }
-        var reader = ByteReader(range)
-        guard (try? reader.uint8(in: bytes)) == 1, (try? reader.uint8(in: bytes)) == 1,
-            let version = try? reader.version(in: bytes)
-        else { return nil }
-        let body = bytes.array(ByteRange(offset: range.offset, count: 2 + Version.size))
-        let code = bytes.array(ByteRange(offset: range.offset + body.count, count: 16))
-        let message = message(body, keyspace, key)
+        guard range.count >= 2 + 16, range.count <= CausalContext.maximumSize else { return nil }
+        let bodyRange = ByteRange(offset: range.offset, count: range.count - 16)
+        let code = bytes.array(ByteRange(offset: bodyRange.end, count: 16))
+        let message = message(bytes.array(bodyRange), keyspace, key)
         guard authenticators.contains(where: { $0.verify(code, of: message) }) else { return nil }
-        return CausalContext(version: version)
+        var reader = ByteReader(bodyRange)
+        return try? CausalContext(&reader, bytes, mode: mode)
     }
 
     private func message(_ body: [UInt8], _ keyspace: KeyspaceNumber, _ key: [UInt8]) -> [UInt8] {

@@ -101,4 +101,69 @@ import Testing
         #expect(Self.read(fresh, by: after) == Self.context)
         #expect(Self.read(fresh, by: before) == nil)
     }
+
+    private static func vectorContext(_ count: UInt64) -> CausalContext {
+        var vector = VersionVector()
+        for number in 0..<count {
+            vector.insert(Dot(actor: someone(number), counter: .max >> 1))
+        }
+        return CausalContext(siblings: vector)
+    }
+
+    private static func roundTrip(
+        _ context: CausalContext,
+        as mode: RecordMode
+    ) -> (size: Int, found: CausalContext?) {
+        let authority = authority(secret)
+        var writer = ByteWriter()
+        authority.encode(context, keyspace: KeyspaceNumber(1), key: [97], into: &writer)
+        let found = authority.decode(
+            ByteRange(offset: 0, count: writer.count),
+            of: writer.bytes.span.bytes,
+            mode: mode,
+            keyspace: KeyspaceNumber(1),
+            key: [97]
+        )
+        return (writer.count, found)
+    }
+
+    @Test func `of siblings written by three replicas has 92 bytes, and comes back`() {
+        let context = Self.vectorContext(3)
+        let (size, found) = Self.roundTrip(context, as: .siblings)
+        #expect(size == 92)
+        #expect(found == context)
+    }
+
+    @Test func `of a set or map written by three replicas has 94 bytes, and comes back`() throws {
+        let cloud = DotCloud(try #require(Self.vectorContext(3).vector))
+        for context in [CausalContext(set: cloud), CausalContext(map: cloud)] {
+            let (size, found) = Self.roundTrip(context, as: context.mode)
+            #expect(size == 94)
+            #expect(found == context)
+        }
+        #expect(Self.roundTrip(CausalContext(set: cloud), as: .map).found == nil)
+    }
+
+    @Test func `of a cloud that is too long is cut to a part of it`() throws {
+        var cloud = DotCloud()
+        for number in 0..<6000 as Range<UInt64> {
+            cloud.insert(Dot(actor: someone(number), counter: 5))
+        }
+        let (size, found) = Self.roundTrip(CausalContext(map: cloud), as: .map)
+        #expect(size <= CausalContext.maximumSize)
+        let part = try #require(found?.cloud)
+        #expect(cloud.contains(part) && !part.isEmpty && part != cloud)
+    }
+
+    @Test func `of another mode is refused`() {
+        #expect(Self.roundTrip(Self.vectorContext(1), as: .lww).found == nil)
+        #expect(Self.roundTrip(Self.context, as: .siblings).found == nil)
+    }
+
+    @Test func `of a key with very many writers is cut to what a token can hold`() throws {
+        let (size, found) = Self.roundTrip(Self.vectorContext(5000), as: .siblings)
+        #expect(size <= CausalContext.maximumSize)
+        let vector = try #require(found?.vector)
+        #expect(vector.entries.count == VersionVector.maximumCount)
+    }
 }

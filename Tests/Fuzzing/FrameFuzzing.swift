@@ -32,6 +32,11 @@ package enum FrameFuzzing {
             precondition(record.value.end == bytes.count, "a record ends before its bytes do")
             accepted += 1
         }
+        for mode in RecordMode.allCases where (try? mode.summary(rest, of: span)) != nil {
+            let record = span.array(rest)
+            precondition(mode.joined(record, record) == record, "\(mode) joins a record to another")
+            accepted += 1
+        }
         return accepted
     }
 }
