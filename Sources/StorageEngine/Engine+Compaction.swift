@@ -35,11 +35,23 @@ extension Engine {
         }
     }
 
-    /// Takes from the log what keeps a tree's next purge horizon waiting.
+    /// Takes from the log what keeps a tree's purge horizons waiting, if the disk has room for it.
     private func bringHorizonIntoForce(_ tree: Tree) throws(StorageError) {
         updateHorizon(of: tree)
         guard let segment = tree.upkeep.withLock({ $0.horizons.segmentInTheWay }) else { return }
-        for other in allTrees where other.view.oldestSegment <= segment { try flush(other) }
+        do throws(StorageError) {
+            if log.end.segment <= segment {
+                // Only what a full disk took back may lie there: a mark goes over it.
+                _ = try log.append(WriteBatch())
+                try log.beginSegment()
+                _ = try log.secure()
+            }
+            for other in allTrees where other.view.oldestSegment <= segment { try flush(other) }
+            try trimLog()
+        } catch {
+            // The compaction is to make room; what is in force holds.
+            guard case .diskFull = error else { throw error }
+        }
         updateHorizon(of: tree)
     }
 

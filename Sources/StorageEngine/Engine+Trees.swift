@@ -94,6 +94,8 @@ extension Engine {
         let last = tree.rule.isOverwrite ? nil : log.lastSegmentWithRecords
         tree.upkeep.withLock { upkeep in
             upkeep.horizons.give(horizon, lastSegment: last)
+            // One that waits lets nothing new go yet.
+            guard last == nil else { return }
             upkeep.futile = []
             upkeep.settledAt = -1
         }

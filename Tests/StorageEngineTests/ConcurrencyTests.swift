@@ -46,6 +46,33 @@ import Testing
         try check(openEngine(disk))
     }
 
+    @Test func `writers that sync and writers that do not all come through after a full disk`()
+        async throws
+    {
+        let disk = InMemoryFileSystem()
+        let faults = FaultyFileSystem(disk)
+        let engine = try openEngine(faults)
+        try engine.createTree(1, rule: .overwrite)
+        faults.add(FaultRule(.append, pathContains: ".log", times: 1, .noSpace))
+        #expect(throws: StorageError.self) { try engine.write(batch("lost", [1])) }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for writer in 0..<8 as Range<UInt8> {
+                group.addTask {
+                    for index in 0..<200 {
+                        let durability = writer < 4 ? Durability.synced : .written
+                        try engine.write(
+                            batch("\(writer) \(index)", [writer]),
+                            durability: durability
+                        )
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        try engine.sync()
+        #expect(try openEngine(disk.copy()).allEntries().count == 1600)
+    }
+
     @Test func `memory is given back exactly by flushes and drops`() throws {
         let engine = try openEngine(InMemoryFileSystem())
         for tree in 1...3 as ClosedRange<UInt32> { try engine.createTree(tree, rule: union) }

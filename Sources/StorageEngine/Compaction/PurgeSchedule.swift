@@ -52,6 +52,7 @@ package struct PurgeSchedule: Sendable {
         return hasChanged
     }
 
-    /// The segment that must leave the log before the next horizon is in force; nil if none waits.
-    package var segmentInTheWay: UInt64? { waiting.first?.lastSegment }
+    /// The last segment that must leave the log before all horizons are in force; nil if none
+    /// waits.
+    package var segmentInTheWay: UInt64? { waiting.last?.lastSegment }
 }

@@ -10,7 +10,7 @@ extension Log {
     package func sync(through position: AppendedPosition) throws(StorageError) -> LogPosition {
         if isKnownDurable(position) { return position.end }
         group.arrive()
-        while true {
+        for _ in 0..<Self.triesBeforeQueuing {
             // Read before the lock is tried, so that whoever holds it is still to advance it.
             let seen = group.commits.now
             let result = try withWriterIfAvailable { writer throws(StorageError) in
@@ -20,8 +20,18 @@ extension Log {
             group.commits.wait(past: seen)
             // Most who come here waited for the one who wrote their batch.
             if isKnownDurable(position) { return position.end }
+            if hasTakenBack.load(ordering: .acquiring),
+                let done = try outcome(of: position, syncing: true)
+            {
+                return done
+            }
         }
+        // Those who queue for the lock hand it to each other, and who only tries never gets it.
+        return try withWriter { writer throws(StorageError) in try lead(&writer, position) }
     }
+
+    /// Rounds in which a sync that another leads, or the one behind it, serves nearly all.
+    private static let triesBeforeQueuing = 3
 
     /// Writes and syncs a batch, and all that come until the sync begins, unless another did.
     private func lead(

@@ -274,10 +274,15 @@ extension Log {
     /// A number such that all batches with lower ones were applied or given up.
     package var settledSequence: UInt64 { buffer.withLock { $0.settledSequence } }
 
-    /// No segment behind it has a record.
+    /// No segment behind it has a record that recovery could find.
+    ///
+    /// What a full disk took back may lie whole behind the header of a segment that is empty
+    /// otherwise, until something is written over it.
     package var lastSegmentWithRecords: UInt64 {
         let end = end
-        let isEmpty = end.offset <= UInt64(LogFormat.segmentHeaderSize)
+        let isEmpty =
+            end.offset <= UInt64(LogFormat.segmentHeaderSize)
+            && !hasTakenBack.load(ordering: .acquiring)
         return isEmpty ? end.segment - 1 : end.segment
     }
 
