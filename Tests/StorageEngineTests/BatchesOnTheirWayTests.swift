@@ -47,6 +47,33 @@ import Testing
         #expect(try again.value(2, 0, "kept") == [3])
     }
 
+    @Test func `the first record of a tree made after a full disk survives two crashes`() throws {
+        // However full the segment is in which the tree begins.
+        for size in stride(from: 0, to: 500, by: 8) {
+            let disk = InMemoryFileSystem()
+            let faults = FaultyFileSystem(disk)
+            func open(_ disk: any FileSystem) throws -> Engine {
+                try openEngine(disk) { options in
+                    options.segmentSize = 600
+                    options.spareSegments = 0
+                }
+            }
+            let engine = try open(faults)
+            try engine.createTree(1, rule: .overwrite)
+            try engine.put(batch("old", [UInt8](repeating: 1, count: size)))
+            faults.add(FaultRule(.append, pathContains: ".log", times: 1, .noSpace))
+            #expect(throws: StorageError.self) { try engine.put(batch("lost", [2])) }
+            try engine.createTree(2, rule: .overwrite)
+            let second = try disk.copy()
+            let again = try open(second)
+            try again.put(batch(2, 0, "first", [3]))
+            try again.put(batch(2, 0, "next", [4]))
+            let last = try open(second.copy())
+            #expect(try last.value(2, 0, "first") == [3], "behind \(size) bytes")
+            #expect(try last.value(2, 0, "next") == [4], "behind \(size) bytes")
+        }
+    }
+
     @Test func `a batch for a dropped tree does not come into the next tree of its number`() throws
     {
         let disk = InMemoryFileSystem()

@@ -46,6 +46,8 @@ final class Manifest {
             case .createTree(let number, let rule, let compression, let since):
                 guard trees[number] == nil else { return false }
                 trees[number] = Tree(rule: rule, compression: compression, since: since)
+                // A log that went on before it would give places to the tree that are not its own.
+                synced = max(synced, since)
             case .dropTree(let number):
                 guard let tree = trees.removeValue(forKey: number) else { return false }
                 for reference in tree.tables {
