@@ -81,6 +81,8 @@ let package = Package(
             pkgConfig: "openssl",
             providers: [.apt(["libssl-dev"])]
         ),
+        // One instruction that Swift does not offer; a header and nothing to link.
+        .systemLibrary(name: "CPrefetch"),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         module("ByteCoding", ["CCRC32C"]),
         module("ClusterPrimitives"),
@@ -90,7 +92,10 @@ let package = Package(
         module("Partitioning", ["ByteCoding", "ClusterPrimitives"]),
         module("Membership", ["ClusterPrimitives"]),
         module("Causality", ["ByteCoding", "ClusterPrimitives"]),
-        module("StorageEngine", ["CZlib", "ByteCoding", "ClusterPrimitives", "FileSystems"]),
+        module(
+            "StorageEngine",
+            ["CPrefetch", "CZlib", "ByteCoding", "ClusterPrimitives", "FileSystems"]
+        ),
 
         // Protocols.
         module(

@@ -2,7 +2,8 @@
 enum Layers {
     /// A module may import only modules before it.
     static let order = [
-        "CCRC32C", "CSystemCalls", "COpenSSL", "CZlib", "ByteCoding", "ClusterPrimitives",
+        "CCRC32C", "CSystemCalls", "COpenSSL", "CPrefetch", "CZlib", "ByteCoding",
+        "ClusterPrimitives",
         "FileSystems",
         "Partitioning", "Membership", "Causality", "StorageEngine",
         "Replication", "ClientProtocol", "PeerProtocol",

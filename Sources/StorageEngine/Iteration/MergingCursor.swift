@@ -38,13 +38,19 @@ struct MergingCursor {
         guard !runs.isEmpty else { return }
         let start = key.array()
         self.runs.reserveCapacity(runs.count)
+        // All are begun before the first is read, so that they wait for memory together.
         for run in runs {
-            guard
-                let cursor = try RunCursor(run, from: start, before: upper, readAhead: readAhead)
-            else { continue }
-            let source = self.memtables.count + self.runs.count
-            heads.append(Head(entry: cursor.place, source: source))
-            self.runs.append(cursor)
+            let cursor = RunCursor(run, from: start, before: upper, readAhead: readAhead)
+            if let cursor { self.runs.append(cursor) }
+        }
+        var index = 0
+        while index < self.runs.count {
+            if let entry = try self.runs[index].advance() {
+                heads.append(Head(entry: entry, source: self.memtables.count + index))
+                index += 1
+            } else {
+                self.runs.remove(at: index)
+            }
         }
     }
 

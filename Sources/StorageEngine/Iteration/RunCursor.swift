@@ -10,52 +10,43 @@ struct RunCursor {
     private let readAhead: Int
     private var cursor: TableCursor
 
-    /// The first entry at or behind `key`, of those before `upper`; nil if there is none.
-    init?(
-        _ run: Run,
-        from key: [UInt8],
-        before upper: [UInt8]?,
-        readAhead: Int
-    ) throws(StorageError) {
-        parts = run.parts
-        self.upper = upper
-        self.readAhead = readAhead
+    /// A cursor before the first entry at or behind `key`, of those before `upper`; nil if there
+    /// is no part that can have one.
+    ///
+    /// `advance` goes to the entry; what that reads is brought into the processor's cache now, if
+    /// it is in memory.
+    init?(_ run: Run, from key: [UInt8], before upper: [UInt8]?, readAhead: Int) {
         let first = run.firstPart(notBefore: key.span.bytes)
         guard
-            let (place, cursor) = try Self.open(
-                parts,
-                first,
-                from: key,
-                before: upper,
-                readAhead
-            )
+            let cursor = Self.cursor(run.parts, first, from: key, before: upper, readAhead)
         else { return nil }
-        current = place
+        parts = run.parts
+        current = first
+        self.upper = upper
+        self.readAhead = readAhead
         self.cursor = cursor
+        self.cursor.prepare()
     }
 
-    /// The first entry of the parts from `first` on, with its part's place.
-    private static func open(
+    /// A cursor over the part at a place; nil if that is behind the last, or at `upper`.
+    private static func cursor(
         _ parts: [Part],
-        _ first: Int,
+        _ place: Int,
         from key: [UInt8],
         before upper: [UInt8]?,
         _ readAhead: Int
-    ) throws(StorageError) -> (place: Int, cursor: TableCursor)? {
-        for place in first..<parts.count {
-            let part = parts[place]
-            let lower = part.reference.lower
-            if let upper, compareBytes(upper.span.bytes, lower.span.bytes) <= 0 { return nil }
-            let isInside = compareBytes(lower.span.bytes, key.span.bytes) < 0
-            let cursor = try TableCursor(
-                part.table,
-                from: isInside ? key : lower,
-                before: least(part.reference.upper, upper),
-                readAhead: readAhead
-            )
-            if !cursor.isAtEnd { return (place, cursor) }
-        }
-        return nil
+    ) -> TableCursor? {
+        guard place < parts.count else { return nil }
+        let part = parts[place]
+        let lower = part.reference.lower
+        if let upper, compareBytes(upper.span.bytes, lower.span.bytes) <= 0 { return nil }
+        let isInside = compareBytes(lower.span.bytes, key.span.bytes) < 0
+        return TableCursor(
+            unpositioned: part.table,
+            from: isInside ? key : lower,
+            before: least(part.reference.upper, upper),
+            readAhead: readAhead
+        )
     }
 
     private static func least(_ left: [UInt8]?, _ right: [UInt8]?) -> [UInt8]? {
@@ -64,29 +55,29 @@ struct RunCursor {
         return compareBytes(left.span.bytes, right.span.bytes) <= 0 ? left : right
     }
 
-    /// Where the entry lies; valid until the cursor goes on.
-    var place: EntryPlace { cursor.place }
-
     /// Goes to the next entry.
     ///
-    /// - Returns: where it lies; nil behind the last.
+    /// - Returns: where it lies, valid until the cursor goes on; nil behind the last.
+    @inline(__always)
     mutating func advance() throws(StorageError) -> EntryPlace? {
         try cursor.advance()
-        if cursor.isAtEnd {
+        if cursor.isAtEnd, try !enterNextPart() { return nil }
+        return cursor.place
+    }
+
+    /// Goes to the first entry of the parts behind the current one; false if there is none.
+    @inline(never)
+    private mutating func enterNextPart() throws(StorageError) -> Bool {
+        while cursor.isAtEnd {
             guard
-                let (place, next) = try Self.open(
-                    parts,
-                    current + 1,
-                    from: [],
-                    before: upper,
-                    readAhead
-                )
-            else { return nil }
+                let next = Self.cursor(parts, current + 1, from: [], before: upper, readAhead)
+            else { return false }
             // What was walked is let go of, so that its files may be removed.
-            parts = Array(parts[place...])
+            parts = Array(parts[(current + 1)...])
             current = 0
             cursor = next
+            try cursor.advance()
         }
-        return cursor.place
+        return true
     }
 }

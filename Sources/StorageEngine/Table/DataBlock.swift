@@ -69,6 +69,16 @@ struct DataBlock {
     /// The first entry.
     var start: Restart { Restart(offset: 0, valueOffset: entriesEnd) }
 
+    /// The most bytes of entries that are brought into the processor's cache ahead of a search.
+    private static let prefetchLimit = 1 << 10
+
+    /// Brings what a search reads into the processor's cache: restarts and entries.
+    @inline(__always)
+    func prefetchKeys() {
+        unsafe prefetch(base + valuesEnd, count: Self.restartSize * restartCount)
+        unsafe prefetch(base, count: min(entriesEnd, Self.prefetchLimit))
+    }
+
     /// The fields of an entry.
     struct Entry {
         let shared: Int

@@ -101,6 +101,10 @@ struct DataBlockWalk {
         stamp = entry.stamp
         next = entry.end
         nextValue += entry.valueCount
+        // The ends of the next value, if it is as long as this one: a merge comes to it some
+        // entries of other runs later, by when they have arrived.
+        unsafe prefetch(base + nextValue)
+        unsafe prefetch(base + nextValue + valueCount)
         return .entry
     }
 

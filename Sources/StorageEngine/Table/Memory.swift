@@ -1,3 +1,5 @@
+internal import CPrefetch
+
 /// A run of memory that is freed with its last owner.
 ///
 /// Unchecked because it only lends its address: whoever makes it fills it before others see it, and
@@ -39,3 +41,15 @@ func commonLength(_ left: UnsafeRawPointer, _ right: UnsafeRawPointer, _ count: 
 
 /// The key that comes right behind another: no key lies between them.
 func successor(of key: [UInt8]) -> [UInt8] { key + [0] }
+
+/// Brings memory into the processor's cache, a line of 64 bytes at a time, and waits for none.
+///
+/// Changes nothing, whatever the address.
+@inline(__always)
+func prefetch(_ address: UnsafeRawPointer, count: Int = 1) {
+    var offset = 0
+    while offset < count {
+        unsafe starling_prefetch(address + offset)
+        offset += 64
+    }
+}

@@ -16,6 +16,8 @@ package struct TableCursor {
     private var ahead = 0
     private var window: TableWindow?
     private var cached: Block?
+    /// The block that `prepare` found in the cache and that was not entered yet; else −1.
+    private var prepared = -1
     private var walk = DataBlockWalk()
     /// The block that comes next, or that could not be read.
     private var nextBlock: Int
@@ -53,6 +55,18 @@ package struct TableCursor {
         try advance()
     }
 
+    /// Looks for the first block in the cache, and begins to bring what a search of it reads into
+    /// the processor's.
+    ///
+    /// Who has several cursors prepares all before the first `advance`, so that they wait for
+    /// memory together and not one after another.
+    mutating func prepare() {
+        guard nextBlock < endBlock, let block = table.cachedBlock(nextBlock) else { return }
+        block.entries?.prefetchKeys()
+        cached = block
+        prepared = nextBlock
+    }
+
     /// Goes to the first entry not before `key` that can be read.
     ///
     /// `onDamage` is given the error of each block that was skipped for it, and the ordered keys
@@ -79,7 +93,8 @@ package struct TableCursor {
         }
     }
 
-    private init(
+    /// A cursor that stands before its first entry, to which `advance` goes.
+    init(
         unpositioned table: Table,
         from start: [UInt8],
         before upper: [UInt8]?,
@@ -203,6 +218,11 @@ package struct TableCursor {
     private mutating func load(_ number: Int) throws(StorageError) -> DataBlock {
         if let error = table.gapError(number) { throw error }
         let place = table.index.place(number)
+        if prepared == number, let entries = cached?.entries {
+            prepared = -1
+            return entries
+        }
+        prepared = -1
         cached = nil
         if window?.holds(place) != true, let block = table.cachedBlock(number) {
             cached = block
