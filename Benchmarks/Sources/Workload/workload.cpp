@@ -30,6 +30,7 @@ struct Arguments {
     std::map<std::string, uint64_t> numbers = {
         {"keys", 100000},     {"value-size", 256},  {"threads", 1},    {"milliseconds", 5000},
         {"memory", 64 << 20}, {"cache", 64 << 20}, {"compresses", 0}, {"length", 100},
+        {"checks-blocks", 1},
     };
 
     Arguments(int argc, char *const *argv) {
@@ -60,7 +61,7 @@ public:
         if (keys < 1 || keys >> 31 != 0) fail("--keys must be 1 to 2^31");
         const workload_settings settings = {
             arguments.directory.c_str(), arguments["memory"], arguments["cache"],
-            arguments["compresses"] != 0};
+            arguments["compresses"] != 0, arguments["checks-blocks"] != 0};
         store = engine.open(&settings);
         if (!store) std::exit(1);
     }

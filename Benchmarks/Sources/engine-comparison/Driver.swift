@@ -48,6 +48,7 @@ struct Driver {
             ("keys", data.keys), ("value-size", data.valueSize), ("threads", step.threads),
             ("milliseconds", Int(seconds * 1000)), ("memory", 64 << 20), ("cache", cache),
             ("compresses", data.isCompressed ? 1 : 0), ("length", step.length),
+            ("checks-blocks", step.checksBlocks ? 1 : 0),
         ]
         let arguments =
             [step.phase, "--directory", directory.path]

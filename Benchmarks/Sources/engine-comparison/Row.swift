@@ -94,6 +94,7 @@ struct Row: Sendable {
             rate("random read, cached", "read-cached", "gets", goal: 1.2),
             rate("random read, cached, 2 threads", "read-cached-2", "gets"),
             rate("random read, page cache", "read-page-cache", "gets"),
+            rate("  LevelDB without checksums", "read-unchecked", "gets"),
             rate("missing key", "read-missing", "gets"),
             rate("seek", "seek", "seeks"),
             rate("seek and 100 next", "seek-100", "seeks"),

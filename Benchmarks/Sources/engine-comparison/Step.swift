@@ -26,6 +26,9 @@ struct Step {
     var threads = 1
     /// Entries visited behind each seek.
     var length = 100
+    /// Whether all compare the blocks they read with their checksums; else whoever does so by
+    /// default.
+    var checksBlocks = true
     /// Whether it is measured with compression too.
     var isDoneCompressed = true
     /// Whether only an engine that tells the memory of its index does it.
@@ -52,6 +55,13 @@ struct Step {
         Step(name: "read-cached", phase: "read", cache: .everything),
         Step(name: "read-cached-2", phase: "read", cache: .everything, threads: 2),
         Step(name: "read-page-cache", phase: "read", cache: .little),
+        Step(
+            name: "read-unchecked",
+            phase: "read",
+            cache: .little,
+            checksBlocks: false,
+            isDoneCompressed: false
+        ),
         Step(name: "read-missing", phase: "read-missing", cache: .everything),
         Step(name: "seek", phase: "seek", cache: .everything, length: 1, isDoneCompressed: false),
         Step(name: "seek-100", phase: "seek", cache: .everything),

@@ -20,10 +20,12 @@ struct Store {
     std::unique_ptr<const leveldb::FilterPolicy> filter;
     std::unique_ptr<leveldb::Cache> cache;
     std::unique_ptr<leveldb::DB> database;
+    leveldb::ReadOptions reads;
 };
 
 struct Session {
     leveldb::DB &database;
+    const leveldb::ReadOptions &reads;
     std::string value;
 };
 
@@ -50,6 +52,7 @@ void *open_store(const workload_settings *settings) {
     options.compression = leveldb::kNoCompression;
     options.filter_policy = store->filter.get();
     options.block_cache = store->cache.get();
+    store->reads.verify_checksums = settings->checks_blocks;  // Off by default.
     leveldb::DB *database = nullptr;
     if (!succeeded(leveldb::DB::Open(options, settings->directory, &database))) return nullptr;
     store->database.reset(database);
@@ -59,7 +62,8 @@ void *open_store(const workload_settings *settings) {
 void close_store(void *store) { delete static_cast<Store *>(store); }
 
 void *begin_session(void *store) {
-    return new Session{*static_cast<Store *>(store)->database, {}};
+    const auto &[filter, cache, database, reads] = *static_cast<Store *>(store);
+    return new Session{*database, reads, {}};
 }
 
 void end_session(void *session) { delete static_cast<Session *>(session); }
@@ -72,8 +76,8 @@ bool put(void *session, const uint8_t *key, const uint8_t *value, size_t value_s
 }
 
 workload_lookup get(void *session, const uint8_t *key, workload_ends *ends) {
-    auto &[database, value] = *static_cast<Session *>(session);
-    const auto status = database.Get(leveldb::ReadOptions(), key_slice(key), &value);
+    auto &[database, reads, value] = *static_cast<Session *>(session);
+    const auto status = database.Get(reads, key_slice(key), &value);
     if (status.IsNotFound()) return workload_absent;
     if (!succeeded(status)) return workload_failed;
     *ends = workload_ends_of(value.data(), value.size());
@@ -81,8 +85,8 @@ workload_lookup get(void *session, const uint8_t *key, workload_ends *ends) {
 }
 
 int64_t scan(void *session, const uint8_t *key, int64_t limit, workload_ends *sum) {
-    auto &database = static_cast<Session *>(session)->database;
-    const std::unique_ptr<leveldb::Iterator> entry(database.NewIterator(leveldb::ReadOptions()));
+    const auto *reader = static_cast<Session *>(session);
+    const std::unique_ptr<leveldb::Iterator> entry(reader->database.NewIterator(reader->reads));
     int64_t count = 0;
     for (entry->Seek(key_slice(key)); entry->Valid() && count < limit; entry->Next()) {
         const Slice value = entry->value();

@@ -20,6 +20,9 @@ typedef struct {
     size_t block_cache_bytes;
     /// Whether blocks go through zlib at level 1.
     bool compresses;
+    /// Whether a block that is read from a file must be compared with its checksum; else it is
+    /// what the engine does by default.
+    bool checks_blocks;
 } workload_settings;
 
 /// What is looked at of a value: its first and its last eight bytes, as the machine loads them.
