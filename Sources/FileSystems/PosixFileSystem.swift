@@ -1,3 +1,4 @@
+internal import CSystemCalls
 internal import Glibc
 
 /// The files of the machine.
@@ -194,6 +195,8 @@ private final class PosixWritableFile: PlacedFile, @unchecked Sendable {
     private static let zeroCount = 1 << 18
     /// From here on a call costs no more than storing to a mapping.
     private static let longestShort = 16 << 10
+    /// Bytes that are given to the disk at once, long before a sync asks for them.
+    private static let writeBackSize = 1 << 20
 
     private let path: String
     private var descriptor: Int32
@@ -201,11 +204,14 @@ private final class PosixWritableFile: PlacedFile, @unchecked Sendable {
     /// Bytes that the file will have when there are no more short appends; 0 if none are expected.
     private var shortLimit = 0
     private var window: MappedWindow?
+    /// The offset from which on the disk was given nothing yet.
+    private var writtenBack: Int
 
     init(path: String, descriptor: Int32, place: Int) {
         self.path = path
         self.descriptor = descriptor
         self.place = place
+        writtenBack = place
     }
 
     deinit {
@@ -214,7 +220,8 @@ private final class PosixWritableFile: PlacedFile, @unchecked Sendable {
 
     func append(_ bytes: RawSpan) throws(FileSystemError) {
         guard place < shortLimit, bytes.byteCount <= Self.longestShort else {
-            return try write(bytes, at: &place, .append)
+            try write(bytes, at: &place, .append)
+            return writeBack()
         }
         let stored = unsafe bytes.withUnsafeBytes { unsafe store($0) }
         if stored < bytes.byteCount {
@@ -242,6 +249,16 @@ private final class PosixWritableFile: PlacedFile, @unchecked Sendable {
             place += count
         }
         return stored
+    }
+
+    /// Lets the disk begin with a long piece that was appended, and waits for nothing.
+    ///
+    /// A sync of a long file then finds most of it done. A write that fails here is told by that
+    /// sync.
+    private func writeBack() {
+        guard place - writtenBack >= Self.writeBackSize else { return }
+        starling_write_back(descriptor, Int64(writtenBack), Int64(place - writtenBack))
+        writtenBack = place
     }
 
     func extend(to size: Int) throws(FileSystemError) {

@@ -19,7 +19,7 @@ public final class Engine: Sendable {
     package let log: Log
     let tableFiles: TableFiles
     let cache: BlockCache
-    let treeTable: Mutex<[UInt32: Tree]>
+    let treeTable: Lock<[UInt32: Tree]>
     let manifest: Mutex<ManifestKeeper>
     let nextTable: Atomic<UInt64>
     /// Bytes of all memtables and of batches appended and not applied.
@@ -87,7 +87,7 @@ public final class Engine: Sendable {
         log = parts.log
         tableFiles = parts.tableFiles
         cache = parts.cache
-        treeTable = Mutex(parts.trees)
+        treeTable = Lock(parts.trees)
         nextTable = Atomic(parts.nextTable)
         memory = Atomic(parts.memory)
         unknownFiles = parts.unknownFiles

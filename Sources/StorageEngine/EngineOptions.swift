@@ -24,10 +24,10 @@ public struct EngineOptions: Sendable {
     /// Overwriting is synced in about two thirds of the time that growing takes. Each costs
     /// `segmentSize` on the disk; 0 lets segments grow.
     public var spareSegments = 2
-    /// Bytes of records after which a table begins a new block, 4 to 16 KiB; 8 KiB.
+    /// Bytes of records after which a table begins a new block, 4 to 16 KiB; 6 KiB.
     ///
-    /// More makes the index smaller and each read from the disk longer.
-    public var blockSize = 8 << 10
+    /// More makes the index smaller, compresses better, and makes each read from the disk longer.
+    public var blockSize = 6 << 10
     /// Bytes of a table after which compaction begins another; 64 MiB.
     ///
     /// Compaction needs room on the disk for about as many fragments as it has inputs, and one.

@@ -1,4 +1,5 @@
 internal import ByteCoding
+internal import FileSystems
 internal import Synchronization
 
 /// One tree: its newest entries in memory and its tables.
@@ -11,9 +12,9 @@ final class Tree: Sendable {
     let rule: MergeRule
     /// Records of the log before this belong to an earlier tree of the number.
     let since: LogPosition
-    private let current: Mutex<(view: TreeView, changes: Int)>
+    private let current: Lock<(view: TreeView, changes: Int)>
     /// Serialises writers; holds whether the tree was dropped.
-    let writer = Mutex(false)
+    let writer = Lock(false)
     let upkeep = Mutex(Upkeep())
     /// Held for the whole of a flush.
     let flushing = Mutex(())
@@ -42,7 +43,7 @@ final class Tree: Sendable {
         self.number = number
         self.rule = rule
         self.since = since
-        current = Mutex((view, 0))
+        current = Lock((view, 0))
     }
 
     var view: TreeView { current.withLock { $0.view } }

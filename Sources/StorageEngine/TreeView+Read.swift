@@ -51,7 +51,8 @@ extension TreeView {
             rule: tree.rule,
             from: lower.span.bytes,
             before: upper,
-            readAhead: Self.readAhead
+            readAhead: Self.readAhead,
+            keepsBlocks: true
         )
         let rule = tree.rule
         var goesOn = true

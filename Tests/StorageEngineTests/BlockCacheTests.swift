@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct `The block cache` {
     private func block(_ size: Int) -> Block {
-        Block(copying: [UInt8](repeating: 1, count: size))
+        [UInt8](repeating: 1, count: size).withUnsafeBytes { unsafe Block(copying: $0) }
     }
 
     @Test(arguments: [10_000, 100_000, 64 << 20])

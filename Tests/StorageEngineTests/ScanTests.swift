@@ -48,6 +48,38 @@ import Testing
         #expect(inclusive.entries.count == 1)
     }
 
+    @Test(arguments: [Compression.none, .zlib(level: 1)])
+    func `a short scan keeps its blocks in the cache, a long one only the first`(
+        _ compression: Compression
+    ) throws {
+        let engine = try openEngine(InMemoryFileSystem())
+        try engine.createTree(1, rule: .overwrite, compression: compression)
+        // Four entries a block.
+        for prefix in 0..<400 as Range<UInt64> {
+            try engine.put(batch(1, prefix, "k", [UInt8](repeating: 1, count: 100)))
+        }
+        try engine.flush(tree: 1)
+        func scan(from prefix: UInt64, entries: Int) throws -> (blocks: Int, hits: Int) {
+            let before = engine.statistics().cacheHits
+            _ = try engine.scan(
+                tree: 1,
+                from: .from(prefix: prefix),
+                maximumBytes: .max,
+                maximumEntries: entries
+            )
+            let statistics = engine.statistics()
+            return (statistics.cacheBytes / 512, statistics.cacheHits - before)
+        }
+        let first = try scan(from: 200, entries: 10)
+        #expect((2...5).contains(first.blocks))
+        #expect(first.hits == 0)
+        let second = try scan(from: 200, entries: 10)
+        #expect(second.blocks == first.blocks)
+        #expect(second.hits > 1)
+        let all = try scan(from: 0, entries: 400)
+        #expect((first.blocks...first.blocks + 24).contains(all.blocks))
+    }
+
     @Test func `many keys in order, in reverse and at random keep their order`() throws {
         for order in 0..<3 {
             let engine = try openEngine(InMemoryFileSystem()) { $0.segmentSize = 1 << 20 }

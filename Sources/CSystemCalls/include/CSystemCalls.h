@@ -21,6 +21,26 @@ void starling_event_count_advance(starling_event_count *count);
 /// It may return early, so the caller looks again.
 void starling_event_count_wait(starling_event_count *count, uint32_t seen, long nanoseconds);
 
+/// A lock that whoever comes first has when it is free.
+typedef struct starling_lock starling_lock;
+
+/// One that is free, or NULL without memory for it.
+starling_lock *starling_lock_make(void);
+
+/// Takes a lock away that nobody holds.
+void starling_lock_free(starling_lock *lock);
+
+/// Waits for a lock; not to be called by who holds it.
+void starling_lock_acquire(starling_lock *lock);
+
+/// Gives a lock back; to be called by who holds it.
+void starling_lock_release(starling_lock *lock);
+
+/// Lets the disk begin to write what a range of a file holds in memory, and waits for none of it.
+///
+/// Says nothing of what became of it; a sync does.
+void starling_write_back(int file, int64_t start, int64_t count);
+
 /// Maps `count` bytes of a file from `start` on, both multiples of a page, for writing.
 ///
 /// The space is set aside on the disk and all pages are there, or it fails: NULL, and the file may

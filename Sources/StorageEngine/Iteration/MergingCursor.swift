@@ -18,14 +18,16 @@ struct MergingCursor {
 
     /// Merges runs from the first entry at or behind `key`, to the last before `upper`.
     ///
-    /// Memtables go on behind `upper`; whoever walks them stops there.
+    /// Memtables go on behind `upper`; whoever walks them stops there. `keepsBlocks` lets the first
+    /// blocks of each table come into the cache, as point reads do.
     init(
         memtables: [Memtable],
         runs: [Run],
         rule: MergeRule,
         from key: RawSpan,
         before upper: [UInt8]?,
-        readAhead: Int
+        readAhead: Int,
+        keepsBlocks: Bool = false
     ) throws(StorageError) {
         self.rule = rule
         heads.reserveCapacity(memtables.count + runs.count)
@@ -40,7 +42,13 @@ struct MergingCursor {
         self.runs.reserveCapacity(runs.count)
         // All are begun before the first is read, so that they wait for memory together.
         for run in runs {
-            let cursor = RunCursor(run, from: start, before: upper, readAhead: readAhead)
+            let cursor = RunCursor(
+                run,
+                from: start,
+                before: upper,
+                readAhead: readAhead,
+                keepsBlocks: keepsBlocks
+            )
             if let cursor { self.runs.append(cursor) }
         }
         var index = 0

@@ -8,6 +8,7 @@ struct RunCursor {
     private var current: Int
     private let upper: [UInt8]?
     private let readAhead: Int
+    private let keepsBlocks: Bool
     private var cursor: TableCursor
 
     /// A cursor before the first entry at or behind `key`, of those before `upper`; nil if there
@@ -15,15 +16,29 @@ struct RunCursor {
     ///
     /// `advance` goes to the entry; what that reads is brought into the processor's cache now, if
     /// it is in memory.
-    init?(_ run: Run, from key: [UInt8], before upper: [UInt8]?, readAhead: Int) {
+    init?(
+        _ run: Run,
+        from key: [UInt8],
+        before upper: [UInt8]?,
+        readAhead: Int,
+        keepsBlocks: Bool
+    ) {
         let first = run.firstPart(notBefore: key.span.bytes)
         guard
-            let cursor = Self.cursor(run.parts, first, from: key, before: upper, readAhead)
+            let cursor = Self.cursor(
+                run.parts,
+                first,
+                from: key,
+                before: upper,
+                readAhead,
+                keepsBlocks
+            )
         else { return nil }
         parts = run.parts
         current = first
         self.upper = upper
         self.readAhead = readAhead
+        self.keepsBlocks = keepsBlocks
         self.cursor = cursor
         self.cursor.prepare()
     }
@@ -34,7 +49,8 @@ struct RunCursor {
         _ place: Int,
         from key: [UInt8],
         before upper: [UInt8]?,
-        _ readAhead: Int
+        _ readAhead: Int,
+        _ keepsBlocks: Bool
     ) -> TableCursor? {
         guard place < parts.count else { return nil }
         let part = parts[place]
@@ -45,7 +61,8 @@ struct RunCursor {
             unpositioned: part.table,
             from: isInside ? key : lower,
             before: least(part.reference.upper, upper),
-            readAhead: readAhead
+            readAhead: readAhead,
+            keepsBlocks: keepsBlocks
         )
     }
 
@@ -70,7 +87,14 @@ struct RunCursor {
     private mutating func enterNextPart() throws(StorageError) -> Bool {
         while cursor.isAtEnd {
             guard
-                let next = Self.cursor(parts, current + 1, from: [], before: upper, readAhead)
+                let next = Self.cursor(
+                    parts,
+                    current + 1,
+                    from: [],
+                    before: upper,
+                    readAhead,
+                    keepsBlocks
+                )
             else { return false }
             // What was walked is let go of, so that its files may be removed.
             parts = Array(parts[(current + 1)...])

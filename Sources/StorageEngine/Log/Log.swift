@@ -22,7 +22,7 @@ package final class Log: Sendable {
     }
 
     let segmentFiles: LogSegments
-    let buffer: Mutex<LogBuffer>
+    let buffer: Lock<LogBuffer>
     private let writer: Mutex<Writer>
     let group = LogGroup()
     /// Whether anything was ever taken back; asked before the lock that tells what.
@@ -131,7 +131,7 @@ package final class Log: Sendable {
         )
         initial.spares = spares
         initial.nextSpare = nextSpare
-        buffer = Mutex(initial)
+        buffer = Lock(initial)
         writer = Mutex(Writer(file: begun.file, segment: segment))
     }
 

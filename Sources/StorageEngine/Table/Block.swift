@@ -16,12 +16,10 @@ package final class Block: @unchecked Sendable {
     }
 
     /// A block of these bytes.
-    package convenience init(copying bytes: [UInt8]) {
+    package convenience init(copying bytes: UnsafeRawBufferPointer) {
         let memory = Memory(capacity: bytes.count)
-        unsafe bytes.withUnsafeBytes {
-            unsafe UnsafeMutableRawBufferPointer(start: memory.base, count: $0.count)
-                .copyMemory(from: $0)
-        }
+        unsafe UnsafeMutableRawBufferPointer(start: memory.base, count: bytes.count)
+            .copyMemory(from: bytes)
         self.init(memory, offset: 0, count: bytes.count)
     }
 

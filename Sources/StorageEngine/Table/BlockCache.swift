@@ -1,3 +1,4 @@
+internal import FileSystems
 internal import Synchronization
 
 /// Blocks of tables, decompressed, in a bounded number of bytes.
@@ -24,9 +25,9 @@ package final class BlockCache: Sendable {
 
     /// One part of the blocks with the lock that guards it.
     private final class Shard: Sendable {
-        let state: Mutex<BlockCacheShard>
+        let state: Lock<BlockCacheShard>
 
-        init(capacity: Int) { state = Mutex(BlockCacheShard(capacity: capacity)) }
+        init(capacity: Int) { state = Lock(BlockCacheShard(capacity: capacity)) }
     }
 
     private static let maximumShards = 16

@@ -1,6 +1,6 @@
 internal import ByteCoding
 internal import CZlib
-internal import Synchronization
+internal import FileSystems
 
 /// Compresses payloads, one after another, with one stream.
 ///
@@ -98,7 +98,7 @@ final class Inflater: @unchecked Sendable {
 /// Streams for those who decompress now and then; each takes 40 KiB.
 final class InflaterPool: Sendable {
     private static let limit = 16
-    private let idle = Mutex<[Inflater]>([])
+    private let idle = Lock<[Inflater]>([])
 
     /// Decompresses as `Inflater.inflate` does; false also if there is no memory for a stream.
     func inflate(

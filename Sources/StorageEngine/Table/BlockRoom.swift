@@ -1,4 +1,4 @@
-internal import Synchronization
+internal import FileSystems
 
 /// Memory for a block that is read, used and forgotten; it stays warm from one to the next.
 ///
@@ -27,7 +27,7 @@ final class BlockRoom: @unchecked Sendable {
 /// Rooms for those who read a block now and then.
 final class BlockRoomPool: Sendable {
     private static let limit = 64
-    private let idle = Mutex<[BlockRoom]>([])
+    private let idle = Lock<[BlockRoom]>([])
 
     /// A room for one user, who gives it back.
     func take() -> BlockRoom { idle.withLock { $0.popLast() } ?? BlockRoom() }

@@ -154,9 +154,18 @@ package final class Table: Sendable {
         return compareBytes(key, lastKey.span.bytes) > 0 ? -1 : number
     }
 
-    /// A block if it is in memory.
-    func cachedBlock(_ number: Int) -> Block? {
-        cache?.peek(owner, index.place(number).offset)
+    /// A block if it is in memory; `isUse` counts for how long it stays there.
+    @inline(__always)
+    func cachedBlock(_ number: Int, isUse: Bool) -> Block? {
+        let offset = index.place(number).offset
+        return isUse ? cache?.block(owner, offset) : cache?.peek(owner, offset)
+    }
+
+    /// Keeps a copy of a block's payload in memory, if the cache admits it.
+    func keep(_ number: Int, _ payload: UnsafeRawBufferPointer) {
+        let offset = index.place(number).offset
+        guard let cache, cache.admits(owner, offset, size: payload.count) else { return }
+        cache.insert(unsafe Block(copying: payload), owner, offset)
     }
 
     /// The error of a block that was lost; nil if the block is one that may be read.

@@ -2,10 +2,14 @@ internal import ByteCoding
 
 /// Walks the entries of a table in the order of their keys, over blocks that it reads for itself.
 ///
-/// It takes blocks that are cached from the cache and adds none. A copy shares the memory of key
-/// and blocks, so that only one of the two may go on.
+/// It takes blocks that are cached from the cache. Where it keeps blocks, the first it reads are
+/// asked for as those of point reads are, and kept by the same rule; what a longer walk reads is
+/// not, so that scans leave the cache alone. A copy shares the memory of key and blocks, so that
+/// only one of the two may go on.
 package struct TableCursor {
     private static let leastAhead = 16 << 10
+    /// The blocks that a walk over few entries needs of one table.
+    private static let keptBlocks = 16
 
     private let table: Table
     private let start: [UInt8]
@@ -14,6 +18,8 @@ package struct TableCursor {
     private let readAhead: Int
     /// The bytes that the next read gets at once.
     private var ahead = 0
+    /// How many more blocks are kept in the cache, or counted as used there.
+    private var kept: Int
     private var window: TableWindow?
     private var cached: Block?
     /// The block that `prepare` found in the cache and that was not entered yet; else −1.
@@ -51,7 +57,13 @@ package struct TableCursor {
         before upper: [UInt8]?,
         readAhead: Int
     ) throws(StorageError) {
-        self.init(unpositioned: table, from: key, before: upper, readAhead: readAhead)
+        self.init(
+            unpositioned: table,
+            from: key,
+            before: upper,
+            readAhead: readAhead,
+            keepsBlocks: false
+        )
         try advance()
     }
 
@@ -61,7 +73,7 @@ package struct TableCursor {
     /// Who has several cursors prepares all before the first `advance`, so that they wait for
     /// memory together and not one after another.
     mutating func prepare() {
-        guard nextBlock < endBlock, let block = table.cachedBlock(nextBlock) else { return }
+        guard nextBlock < endBlock, let block = takeCached(nextBlock) else { return }
         block.entries?.prefetchKeys()
         cached = block
         prepared = nextBlock
@@ -80,7 +92,13 @@ package struct TableCursor {
         readAhead: Int,
         onDamage: (StorageError, _ lower: [UInt8], _ upper: [UInt8]) -> Void
     ) throws(StorageError) {
-        self.init(unpositioned: table, from: key.array(), before: upper, readAhead: readAhead)
+        self.init(
+            unpositioned: table,
+            from: key.array(),
+            before: upper,
+            readAhead: readAhead,
+            keepsBlocks: false
+        )
         while true {
             do throws(StorageError) {
                 try advance()
@@ -98,11 +116,13 @@ package struct TableCursor {
         unpositioned table: Table,
         from start: [UInt8],
         before upper: [UInt8]?,
-        readAhead: Int
+        readAhead: Int,
+        keepsBlocks: Bool
     ) {
         self.table = table
         self.upper = upper
         self.readAhead = max(0, readAhead)
+        kept = keepsBlocks ? Self.keptBlocks : 0
         self.start = start
         let key = start.span.bytes
         nextBlock = max(0, table.index.block(for: key))
@@ -224,7 +244,7 @@ package struct TableCursor {
         }
         prepared = -1
         cached = nil
-        if window?.holds(place) != true, let block = table.cachedBlock(number) {
+        if window?.holds(place) != true, let block = takeCached(number) {
             cached = block
             guard let entries = block.entries else { throw table.malformed(number) }
             return entries
@@ -253,9 +273,22 @@ package struct TableCursor {
                 block.header.type == .data,
                 let entries = unsafe DataBlock(base: block.payload, count: block.count)
             else { throw table.malformed(number) }
+            if kept > 0 {
+                kept -= 1
+                unsafe table.keep(
+                    number,
+                    UnsafeRawBufferPointer(start: block.payload, count: block.count)
+                )
+            }
             return entries
         case nil: throw table.malformed(number)
         }
+    }
+
+    private mutating func takeCached(_ number: Int) -> Block? {
+        let block = table.cachedBlock(number, isUse: kept > 0)
+        if block != nil, kept > 0 { kept -= 1 }
+        return block
     }
 
     private var dataEnd: Int { endBlock > 0 ? table.index.place(endBlock - 1).end : 0 }

@@ -8,7 +8,7 @@ internal import Synchronization
 package final class TableFiles: Sendable {
     private let directory: String
     private let files: any FileSystem
-    private let open: Mutex<OpenTables>
+    private let open: Lock<OpenTables>
     /// For those who read a single compressed block.
     let inflaters = InflaterPool()
     /// For those who read a block that is not to be cached.
@@ -18,7 +18,7 @@ package final class TableFiles: Sendable {
     package init(directory: String, files: any FileSystem, limit: Int) {
         self.directory = directory
         self.files = files
-        open = Mutex(OpenTables(limit: max(1, limit)))
+        open = Lock(OpenTables(limit: max(1, limit)))
     }
 
     /// How many files are held open.
