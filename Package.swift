@@ -74,7 +74,7 @@ let package = Package(
     targets: [
         // Ground.
         .target(name: "CCRC32C"),
-        // Futexes and guarded stores to mappings, neither of which Swift has.
+        // Locks, futexes, guarded stores to mappings and writing ahead of a sync, which Swift has not.
         .target(name: "CSystemCalls"),
         .systemLibrary(
             name: "COpenSSL",
