@@ -59,8 +59,11 @@ import Testing
             try engine.put(batch(1, prefix, "k", [UInt8](repeating: 1, count: 100)))
         }
         try engine.flush(tree: 1)
-        func scan(from prefix: UInt64, entries: Int) throws -> (blocks: Int, hits: Int) {
-            let before = engine.statistics().cacheHits
+        func scan(
+            from prefix: UInt64,
+            entries: Int
+        ) throws -> (blocks: Int, hits: Int, misses: Int) {
+            let before = engine.statistics()
             _ = try engine.scan(
                 tree: 1,
                 from: .from(prefix: prefix),
@@ -68,14 +71,20 @@ import Testing
                 maximumEntries: entries
             )
             let statistics = engine.statistics()
-            return (statistics.cacheBytes / 512, statistics.cacheHits - before)
+            return (
+                statistics.cacheBytes / 512, statistics.cacheHits - before.cacheHits,
+                statistics.cacheMisses - before.cacheMisses
+            )
         }
         let first = try scan(from: 200, entries: 10)
         #expect((2...5).contains(first.blocks))
         #expect(first.hits == 0)
+        // The first block, and the next, with which those behind it were read.
+        #expect(first.misses == 2)
         let second = try scan(from: 200, entries: 10)
         #expect(second.blocks == first.blocks)
         #expect(second.hits > 1)
+        #expect(second.misses == 0)
         let all = try scan(from: 0, entries: 400)
         #expect((first.blocks...first.blocks + 24).contains(all.blocks))
     }

@@ -22,7 +22,7 @@ package struct TableCursor {
     private var kept: Int
     private var window: TableWindow?
     private var cached: Block?
-    /// The block that `prepare` found in the cache and that was not entered yet; else −1.
+    /// The block that `prepare` looked for and that was not entered yet; else −1.
     private var prepared = -1
     private var walk = DataBlockWalk()
     /// The block that comes next, or that could not be read.
@@ -73,10 +73,10 @@ package struct TableCursor {
     /// Who has several cursors prepares all before the first `advance`, so that they wait for
     /// memory together and not one after another.
     mutating func prepare() {
-        guard nextBlock < endBlock, let block = takeCached(nextBlock) else { return }
-        block.entries?.prefetchKeys()
-        cached = block
+        guard nextBlock < endBlock else { return }
         prepared = nextBlock
+        cached = takeCached(nextBlock)
+        cached?.entries?.prefetchKeys()
     }
 
     /// Goes to the first entry not before `key` that can be read.
@@ -238,15 +238,13 @@ package struct TableCursor {
     private mutating func load(_ number: Int) throws(StorageError) -> DataBlock {
         if let error = table.gapError(number) { throw error }
         let place = table.index.place(number)
-        if prepared == number, let entries = cached?.entries {
+        if prepared == number {
             prepared = -1
-            return entries
+        } else {
+            cached = window?.holds(place) == true ? nil : takeCached(number)
         }
-        prepared = -1
-        cached = nil
-        if window?.holds(place) != true, let block = takeCached(number) {
-            cached = block
-            guard let entries = block.entries else { throw table.malformed(number) }
+        if let cached {
+            guard let entries = cached.entries else { throw table.malformed(number) }
             return entries
         }
         if window == nil { window = table.source.map { TableWindow($0) } }
