@@ -85,6 +85,11 @@ public struct Incarnation: Hashable, Sendable {
     }
 }
 
+extension Incarnation: CustomStringConvertible {
+    /// The start number and the actor, as `status` shows them.
+    public var description: String { "\(start)-\(actor)" }
+}
+
 extension ByteWriter {
     /// Appends an actor.
     @inlinable

@@ -15,6 +15,8 @@ package struct ControlEffects: ~Copyable {
     package var view: ClusterView?
     /// A new picture of the others, for every lane.
     package var liveness: Liveness?
+    /// What was seen of the others, for what every lane says to them.
+    package var incarnations: PeerIncarnations?
     /// A new upper bound of the clock, for every lane.
     package var clockBound: HybridTimestamp?
     /// The peers to be cut off from now on, by fault injection.
@@ -48,6 +50,10 @@ package struct ControlEffects: ~Copyable {
             /// The topology, encoded. The world also creates the trees of its new keyspaces and
             /// drops those of its dropped ones before it reports.
             case topology([UInt8])
+            /// The highest incarnations that were seen of the others, encoded.
+            case incarnations([UInt8])
+            /// That this node has lost what it was in a life that another has seen.
+            case rolledBack(start: UInt64)
         }
 
         /// The number that `persisted` repeats.

@@ -1,4 +1,5 @@
 import ByteCoding
+import Causality
 import ClientProtocol
 import ClusterPrimitives
 import Membership
@@ -133,7 +134,7 @@ extension ControlPlane {
                         load: load,
                         uptime: uptime(at: now),
                         version: settings.softwareVersion,
-                        incarnation: incarnation(identity.startNumber, identity.incarnation),
+                        incarnation: identity.incarnation.description,
                         epoch: view.topology.epoch
                     )
                 }
@@ -147,17 +148,10 @@ extension ControlPlane {
                     load: peer.load,
                     uptime: peer.uptime,
                     version: peer.softwareVersion,
-                    incarnation: incarnation(peer.startNumber, peer.incarnation),
+                    incarnation: incarnations[member.id]?.description ?? "",
                     epoch: peer.epoch
                 )
             }
         )
-    }
-
-    private func incarnation(_ startNumber: UInt64, _ random: [UInt8]) -> String {
-        guard !random.isEmpty else { return "" }
-        let digits = Array("0123456789abcdef")
-        return "\(startNumber)-"
-            + String(random.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
     }
 }

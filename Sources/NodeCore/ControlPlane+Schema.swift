@@ -219,7 +219,8 @@ extension ControlPlane {
         if changes.count == 1 { startFirst(at: now, into: &effects) }
     }
 
-    private mutating func startFirst(at now: Instant, into effects: inout ControlEffects) {
+    /// Begins the first change, or begins it anew.
+    mutating func startFirst(at now: Instant, into effects: inout ControlEffects) {
         guard !changes.isEmpty else { return }
         let asked = changes[0].proposer.start(at: now.monotonic)
         perform(asked, at: now, into: &effects)

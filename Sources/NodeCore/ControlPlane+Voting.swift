@@ -29,7 +29,7 @@ extension ControlPlane {
         at now: Instant,
         into effects: inout ControlEffects
     ) {
-        guard isBelievable(ballot, from: node, at: now, &effects) else { return }
+        guard !isRolledBack, isBelievable(ballot, from: node, at: now, &effects) else { return }
         let before = acceptor
         let reply = acceptor.prepare(ballot)
         if acceptor == before {
@@ -50,7 +50,9 @@ extension ControlPlane {
         at now: Instant,
         into effects: inout ControlEffects
     ) {
-        guard isBelievable(proposal.ballot, from: node, at: now, &effects) else { return }
+        guard !isRolledBack, isBelievable(proposal.ballot, from: node, at: now, &effects) else {
+            return
+        }
         let reply = acceptor.accept(ballot: proposal.ballot, value: proposal.value)
         if case .refused = reply {
             answer(accepted: reply, attempt, to: node, at: now, into: &effects)

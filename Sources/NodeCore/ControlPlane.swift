@@ -21,8 +21,6 @@ package struct ControlPlane: ~Copyable {
         var load: UInt64 = 0
         var uptime: UInt32 = 0
         var softwareVersion = ""
-        var startNumber: UInt64 = 0
-        var incarnation: [UInt8] = []
         var epoch: UInt64 = 0
     }
 
@@ -32,6 +30,7 @@ package struct ControlPlane: ~Copyable {
         case promise(PrepareReply, attempt: UInt64, to: NodeID)
         case accepted(AcceptReply, attempt: UInt64, to: NodeID)
         case adopt(Topology)
+        case nothing
     }
 
     /// A client to be answered.
@@ -41,12 +40,20 @@ package struct ControlPlane: ~Copyable {
         var correlation: UInt64
     }
 
-    let identity: NodeIdentity
+    package let identity: NodeIdentity
     let settings: NodeSettings
     let startedAt: MonotonicInstant
     /// The topology in force, as the lanes see it.
     package internal(set) var view: ClusterView
     var peers: [Peer?]
+    /// What was seen of the others, also in earlier lives of this node.
+    package internal(set) var incarnations: PeerIncarnations
+    /// Whether this node's disk is older than what others have seen of it, or new.
+    ///
+    /// What it promised may be lost with the rest, so it has no vote.
+    package internal(set) var isRolledBack: Bool
+    /// The start number of the latest life of this node that is lost, of those it was told of.
+    private var newestLostLife: UInt64 = 0
     var acceptor: RegisterAcceptor
     var clock: HybridClock
     var random: SeededRandom
@@ -72,11 +79,15 @@ package struct ControlPlane: ~Copyable {
     /// - `topology`: the newest one on disk, of which the node is a member.
     /// - `acceptor`: its acceptor's state on disk; nil before the first.
     /// - `clockBound`: the clock's bound on disk; `zero` before the first.
+    /// - `incarnations`: the highest that were seen of the others, on disk.
+    /// - `isRolledBack`: whether it is known that the disk had gone back in time.
     package init(
         identity: NodeIdentity,
         topology: Topology,
         acceptor: RegisterAcceptor?,
         clockBound: HybridTimestamp,
+        incarnations: PeerIncarnations,
+        isRolledBack: Bool,
         settings: NodeSettings,
         random: SeededRandom,
         startedAt: MonotonicInstant
@@ -85,6 +96,8 @@ package struct ControlPlane: ~Copyable {
         self.settings = settings
         self.startedAt = startedAt
         self.random = random
+        self.incarnations = incarnations
+        self.isRolledBack = isRolledBack
         view = ClusterView(topology: topology, me: identity.id)
         self.acceptor = acceptor ?? RegisterAcceptor(initial: topology.encode())
         clock = HybridClock(bound: clockBound)
@@ -162,6 +175,8 @@ package struct ControlPlane: ~Copyable {
             answer(accepted: reply, attempt, to: node, at: now, into: &effects)
         case .adopt(let topology):
             finishAdoption(of: topology, at: now, into: &effects)
+        case .nothing:
+            break
         }
     }
 
@@ -196,27 +211,48 @@ package struct ControlPlane: ~Copyable {
         judgePeers(at: now, into: &effects)
     }
 
-    /// A node presented itself on a new connection.
+    /// A node presented itself on a new connection, and said what it has seen of this one.
     package mutating func peerPresented(
         _ node: NodeID,
-        startNumber: UInt64,
-        incarnation: [UInt8],
+        _ incarnation: Incarnation,
+        known: Incarnation?,
         at now: Instant,
         into effects: inout ControlEffects
     ) {
-        guard let known = peer(node) else { return }
-        let isBack =
-            startNumber < known.startNumber
-            || (startNumber == known.startNumber && !known.incarnation.isEmpty
-                && incarnation != known.incarnation)
-        if isBack {
-            effects.notices.append(
-                .peerRolledBack(node, seen: known.startNumber, presented: startNumber)
-            )
-            return
+        guard peer(node) != nil else { return }
+        if let known, identity.incarnation.standing(against: known) == .rolledBack {
+            rollBack(seenBy: node, known, at: now, into: &effects)
         }
-        peers[Int(node.rawValue)]?.startNumber = startNumber
-        peers[Int(node.rawValue)]?.incarnation = incarnation
+        switch incarnations.note(incarnation, of: node) {
+        case .newer:
+            effects.incarnations = incarnations
+            persist(.incarnations(incarnations.encode()), then: .nothing, into: &effects)
+        case .same:
+            break
+        case .rolledBack:
+            let seen = incarnations[node]?.start ?? 0
+            effects.notices.append(
+                .peerRolledBack(node, seen: seen, presented: incarnation.start)
+            )
+        }
+    }
+
+    /// Notes, once, that this node has lost what it was in the life that a peer has seen.
+    ///
+    /// Its next life will have a higher number than that one.
+    private mutating func rollBack(
+        seenBy node: NodeID,
+        _ known: Incarnation,
+        at now: Instant,
+        into effects: inout ControlEffects
+    ) {
+        guard known.start > newestLostLife else { return }
+        newestLostLife = known.start
+        isRolledBack = true
+        effects.notices.append(.rolledBack(seenBy: node, start: known.start))
+        persist(.rolledBack(start: known.start), then: .nothing, into: &effects)
+        // A vote of its own may count already.
+        startFirst(at: now, into: &effects)
     }
 
     /// Bytes of this node's data, for `status`.

@@ -1,3 +1,4 @@
+package import Causality
 package import ClusterPrimitives
 
 /// Who a node is, in this life of its process.
@@ -10,10 +11,8 @@ package struct NodeIdentity: Sendable {
     package let clusterName: String
     /// Its cluster's identifier.
     package let clusterIdentifier: [UInt8]
-    /// How often it has started.
-    package let startNumber: UInt64
-    /// The random part of its incarnation: 16 bytes, new at every start.
-    package let incarnation: [UInt8]
+    /// This life of it.
+    package let incarnation: Incarnation
 
     /// A node's identity.
     package init(
@@ -21,14 +20,12 @@ package struct NodeIdentity: Sendable {
         name: String,
         clusterName: String,
         clusterIdentifier: [UInt8],
-        startNumber: UInt64,
-        incarnation: [UInt8]
+        incarnation: Incarnation
     ) {
         self.id = id
         self.name = name
         self.clusterName = clusterName
         self.clusterIdentifier = clusterIdentifier
-        self.startNumber = startNumber
         self.incarnation = incarnation
     }
 }

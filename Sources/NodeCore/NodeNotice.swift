@@ -16,6 +16,9 @@ package enum NodeNotice: Equatable, Sendable {
     /// A peer presents a lower start number than it did before, or another incarnation for the
     /// same one: its disk went back in time.
     case peerRolledBack(NodeID, seen: UInt64, presented: UInt64)
+    /// A peer has seen a later life of this node than the present one: this node's disk went back
+    /// in time, or is new. It reads nothing to anybody until it is repaired.
+    case rolledBack(seenBy: NodeID, start: UInt64)
     /// A peer's clock is so far ahead that its timestamp was not taken in.
     case clockAhead(NodeID, timestamp: HybridTimestamp)
     /// A frame from a peer could not be understood.

@@ -24,6 +24,7 @@ package final class NodeStateStore: Sendable {
         case clockBound = 3
         case acceptor = 4
         case topology = 5
+        case incarnations = 6
 
         var fileName: String {
             switch self {
@@ -32,16 +33,19 @@ package final class NodeStateStore: Sendable {
             case .clockBound: "clock"
             case .acceptor: "acceptor"
             case .topology: "topology"
+            case .incarnations: "incarnations"
             }
         }
     }
 
     /// What a node finds when it opens its state.
     package struct Opened: Sendable {
-        /// How often the node has started, this time included.
-        package let startNumber: UInt64
-        /// The random part of its incarnation: 16 bytes.
-        package let incarnation: [UInt8]
+        /// This life of the node.
+        package let incarnation: Incarnation
+        /// Whether the node was told that its disk had gone back in time, or was new.
+        package let isRolledBack: Bool
+        /// The highest incarnations that it has seen of the others.
+        package let incarnations: PeerIncarnations
         /// Ties the storage engine's files to this directory.
         package let engineIdentity: UInt64
         /// The newest topology on disk.
@@ -60,6 +64,16 @@ package final class NodeStateStore: Sendable {
         case acceptor([UInt8])
         /// The topology, encoded.
         case topology([UInt8])
+        /// The highest incarnations that were seen of the others, encoded.
+        case incarnations([UInt8])
+        /// That a life of the node is lost, by its start number; the next will have a higher one.
+        case rolledBack(start: UInt64)
+    }
+
+    /// What `start` holds: this life, and the latest that is lost, 0 for none.
+    private struct Start {
+        var incarnation: Incarnation
+        var lost: UInt64
     }
 
     private static let magic: UInt32 = 0x5453_4E53
@@ -70,6 +84,8 @@ package final class NodeStateStore: Sendable {
     private let fileSystem: any FileSystem
     private let lock: any FileLock
     private let writing = Mutex(())
+    private let start = Mutex(Start(incarnation: nobody, lost: 0))
+    private static let nobody = Incarnation(start: 0, actor: ActorID(high: 0, low: 0))
 
     private init(directory: String, fileSystem: any FileSystem, lock: any FileLock) {
         self.directory = directory
@@ -116,11 +132,7 @@ package final class NodeStateStore: Sendable {
         _ randomBytes: [UInt8]
     ) throws(NodeStateError) -> Opened {
         let identity = try confirmIdentity(name, founding, randomBytes)
-        let lastStart = try required(.start)
-        var reader = ByteReader(over: lastStart.span.bytes)
-        guard let last = try? reader.uint64(in: lastStart.span.bytes), last < .max else {
-            throw .damaged(file: path(.start), what: "no start number")
-        }
+        var start = try lastStart()
         let topology: Topology
         do {
             topology = try Topology(decoding: try required(.topology))
@@ -138,17 +150,28 @@ package final class NodeStateStore: Sendable {
             throw error as? NodeStateError ?? .damaged(file: path(.acceptor), what: "\(error)")
         }
         let bound = try required(.clockBound)
-        reader = ByteReader(over: bound.span.bytes)
+        var reader = ByteReader(over: bound.span.bytes)
         guard let rawBound = try? reader.uint64(in: bound.span.bytes) else {
             throw .damaged(file: path(.clockBound), what: "no timestamp")
         }
+        let seen = try required(.incarnations)
+        let incarnations: PeerIncarnations
+        do throws(CodingError) {
+            incarnations = try PeerIncarnations(decoding: seen)
+        } catch {
+            throw .damaged(file: path(.incarnations), what: "\(error)")
+        }
         // Only now, so that a start that is refused is none.
-        let startNumber = last + 1
-        try saveStart(startNumber, randomBytes)
+        start.incarnation = Incarnation(
+            start: max(start.incarnation.start, start.lost) + 1,
+            actor: Self.actor(randomBytes)
+        )
+        try saveStart(start)
         let clockBound = HybridTimestamp(rawValue: rawBound)
         return Opened(
-            startNumber: startNumber,
-            incarnation: randomBytes,
+            incarnation: start.incarnation,
+            isRolledBack: start.lost > 0,
+            incarnations: incarnations,
             engineIdentity: identity,
             topology: topology,
             acceptor: acceptor,
@@ -180,7 +203,8 @@ package final class NodeStateStore: Sendable {
             try onDisk { () throws(FileSystemError) in
                 try fileSystem.syncDirectory(Self.parent(of: directory))
             }
-            try saveStart(0, randomBytes)
+            try saveStart(Start(incarnation: Self.nobody, lost: 0))
+            try save(.incarnations, PeerIncarnations().encode())
             let encoded = founding.encode()
             try save(.topology, encoded)
             try save(.acceptor, RegisterAcceptor(initial: encoded).encode())
@@ -239,6 +263,12 @@ package final class NodeStateStore: Sendable {
             try save(.acceptor, bytes)
         case .topology(let bytes):
             try save(.topology, bytes)
+        case .incarnations(let bytes):
+            try save(.incarnations, bytes)
+        case .rolledBack(let lost):
+            var known = start.withLock { $0 }
+            known.lost = max(known.lost, lost)
+            try saveStart(known)
         }
     }
 
@@ -265,11 +295,39 @@ package final class NodeStateStore: Sendable {
         do { return try body() } catch { throw .io(error) }
     }
 
-    private func saveStart(_ number: UInt64, _ randomBytes: [UInt8]) throws(NodeStateError) {
+    private static func actor(_ randomBytes: [UInt8]) -> ActorID {
+        var words: (high: UInt64, low: UInt64) = (0, 0)
+        for byte in randomBytes {
+            words = (words.high << 8 | words.low >> 56, words.low << 8 | UInt64(byte))
+        }
+        return ActorID(high: words.high, low: words.low)
+    }
+
+    private func saveStart(_ start: Start) throws(NodeStateError) {
         var writer = ByteWriter()
-        writer.uint64(number)
-        writer.raw(randomBytes)
+        writer.incarnation(start.incarnation)
+        writer.uint64(start.lost)
         try save(.start, writer.bytes)
+        self.start.withLock { $0 = start }
+    }
+
+    private func lastStart() throws(NodeStateError) -> Start {
+        let payload = try required(.start)
+        let bytes = payload.span.bytes
+        var reader = ByteReader(over: bytes)
+        do throws(CodingError) {
+            let start = Start(
+                incarnation: try reader.incarnation(in: bytes),
+                lost: try reader.uint64(in: bytes, "lost life")
+            )
+            try reader.finish()
+            guard max(start.incarnation.start, start.lost) < .max else {
+                throw .invalid(field: "start number", value: .max)
+            }
+            return start
+        } catch {
+            throw .damaged(file: path(.start), what: "\(error)")
+        }
     }
 
     /// What a file holds that every node has.

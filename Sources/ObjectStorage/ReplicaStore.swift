@@ -16,6 +16,7 @@ import Synchronization
 package final class ReplicaStore: Sendable {
     let engine: Engine
     private let trees: Mutex<Set<UInt32>>
+    private let isDistrusted = Atomic(false)
 
     /// The merge rule of lww keyspaces.
     package static let lastWriterWins = MergeRule(
@@ -104,6 +105,18 @@ package final class ReplicaStore: Sendable {
             try engine.dropTree(number)
         }
         trees.withLock { $0 = Set(wanted) }
+    }
+
+    /// Answers `unknown` to all reads from now on, since acknowledged writes are missing here that
+    /// nobody can name: the disk is older than what others have seen of this node, or new.
+    ///
+    /// Writes are taken as before.
+    package func distrust() {
+        isDistrusted.store(true, ordering: .releasing)
+    }
+
+    private func canRead(_ keyspace: KeyspaceNumber) -> Bool {
+        !isDistrusted.load(ordering: .acquiring) && has(keyspace)
     }
 
     private func has(_ keyspace: KeyspaceNumber) -> Bool {
@@ -459,7 +472,7 @@ package final class ReplicaStore: Sendable {
                 record: contents == .record ? record : []
             )
         }
-        guard has(job.keyspace) else { return result(.unknown, []) }
+        guard canRead(job.keyspace) else { return result(.unknown, []) }
         do {
             switch try engine.get(
                 tree: job.keyspace.rawValue,
@@ -510,7 +523,7 @@ package final class ReplicaStore: Sendable {
     private static let maximumScannedSize = 4 * 1024 * 1024
 
     private func page(_ keyspace: KeyspaceNumber, _ scan: ReplicaScan) -> ReplicaPage {
-        guard has(keyspace) else {
+        guard canRead(keyspace) else {
             return ReplicaPage(status: .unknown, records: [], isComplete: false)
         }
         var page = ReplicaPage(status: .found, records: [], isComplete: false)

@@ -1,4 +1,5 @@
 package import ByteCoding
+package import Causality
 package import ClusterPrimitives
 package import Partitioning
 
@@ -11,8 +12,8 @@ package enum PeerProtocolVersion {
 /// How a node presents itself on a new connection.
 ///
 ///     hello := version: uint16, cluster: bytes (16), founding: bytes (32), node: uint16,
-///              name: text, start: uint64, incarnation: bytes (16), class: uint8, lane: uint8,
-///              epoch: uint64
+///              name: text, incarnation (24 bytes), known: incarnation (24 bytes; start number 0
+///              for none), class: uint8, lane: uint8, epoch: uint64
 package struct PeerHello: Equatable, Sendable {
     /// The protocol version it speaks.
     package var version: UInt16
@@ -24,10 +25,12 @@ package struct PeerHello: Equatable, Sendable {
     package var node: NodeID
     /// Its name, which must be the certificate's.
     package var name: String
-    /// How often it has started.
-    package var startNumber: UInt64
-    /// The random part of its incarnation.
-    package var incarnation: [UInt8]
+    /// This life of it.
+    package var incarnation: Incarnation
+    /// The highest incarnation that it has seen of the node it speaks to; nil for none.
+    ///
+    /// A node that finds a higher one than its own has woken up with an older disk.
+    package var known: Incarnation?
     /// What the connection is for.
     package var peerClass: PeerClass
     /// The lane that opened it.
@@ -35,14 +38,16 @@ package struct PeerHello: Equatable, Sendable {
     /// The epoch of its topology.
     package var epoch: UInt64
 
+    private static let nobody = Incarnation(start: 0, actor: ActorID(high: 0, low: 0))
+
     /// A hello in the current version.
     package init(
         clusterIdentifier: [UInt8],
         foundingDigest: [UInt8],
         node: NodeID,
         name: String,
-        startNumber: UInt64,
-        incarnation: [UInt8],
+        incarnation: Incarnation,
+        known: Incarnation?,
         peerClass: PeerClass,
         lane: UInt8,
         epoch: UInt64
@@ -52,8 +57,8 @@ package struct PeerHello: Equatable, Sendable {
         self.foundingDigest = foundingDigest
         self.node = node
         self.name = name
-        self.startNumber = startNumber
         self.incarnation = incarnation
+        self.known = known
         self.peerClass = peerClass
         self.lane = lane
         self.epoch = epoch
@@ -67,8 +72,12 @@ package struct PeerHello: Equatable, Sendable {
         foundingDigest = bytes.array(try reader.prefixed(in: bytes, limit: 64, "founding digest"))
         node = NodeID(try reader.uint16(in: bytes, "node"))
         name = try reader.string(in: bytes, limit: 256, "node name")
-        startNumber = try reader.uint64(in: bytes, "start number")
-        incarnation = bytes.array(try reader.prefixed(in: bytes, limit: 64, "incarnation"))
+        incarnation = try reader.incarnation(in: bytes)
+        let known = try reader.incarnation(in: bytes)
+        guard known.start > 0 || known == Self.nobody else {
+            throw .invalid(field: "known incarnation", value: known.actor.high)
+        }
+        self.known = known == Self.nobody ? nil : known
         let raw = try reader.uint8(in: bytes, "connection class")
         guard let peerClass = PeerClass(rawValue: raw) else {
             throw .invalid(field: "connection class", value: UInt64(raw))
@@ -86,8 +95,8 @@ package struct PeerHello: Equatable, Sendable {
         writer.prefixed(foundingDigest)
         writer.uint16(node.rawValue)
         writer.string(name)
-        writer.uint64(startNumber)
-        writer.prefixed(incarnation)
+        writer.incarnation(incarnation)
+        writer.incarnation(known ?? Self.nobody)
         writer.uint8(peerClass.rawValue)
         writer.uint8(lane)
         writer.uint64(epoch)

@@ -1,5 +1,8 @@
+import Causality
 import ClusterPrimitives
 import FileSystems
+import NodeCore
+import Replication
 
 /// The faults: drawn one after another, each with its own end.
 extension ClusterSimulation {
@@ -28,6 +31,8 @@ extension ClusterSimulation {
         case .reset: resetSome()
         case .full: fillDisk()
         case .corrupt: corruptTable()
+        case .wipe: rollBack(toOldDisk: false)
+        case .rollback: rollBack(toOldDisk: true)
         default: shiftClock()
         }
     }
@@ -145,9 +150,50 @@ extension ClusterSimulation {
         }
     }
 
-    /// Flips bits in a table, always of the same node: what no other replica has may be lost.
+    /// The one node that may lose what it acknowledged: what no other replica has may be lost.
+    private func chooseVictim() -> SimulatedNode {
+        let node = victim ?? faultRandom.pick(nodes)
+        victim = node
+        return node
+    }
+
+    /// Lets a node wake up with another disk: an empty one, or its own as it was in an earlier life.
+    private func rollBack(toOldDisk isOld: Bool) {
+        let node = chooseVictim()
+        guard nodes.count > 2, !node.isFull, let life = node.process?.identity.incarnation.start
+        else { return }
+        let copy = isOld ? node.disk.crashClone(random: &diskRandom) : InMemoryFileSystem()
+        let time = isOld ? faultRandom.number(in: 100...20_000) : 0
+        after(milliseconds: time) { [unowned self] in
+            guard isActive, !node.isFull, let process = node.process else { return }
+            // Of a copy from the same life nobody can tell that it is one.
+            guard !isOld || process.identity.incarnation.start > life else { return }
+            guard isLifeKept(process.identity.incarnation, of: node) else { return }
+            log("\(node.name) gets \(isOld ? "its disk of \(time) ms ago" : "an empty disk")")
+            crash(node, isSilent: false)
+            node.isCorrupt = true
+            node.isRolledBack = true
+            node.disk = copy
+            if !isOld { format(node) }
+            let pause = faultRandom.number(in: 100...2000)
+            after(milliseconds: pause) { [unowned self] in start(node) }
+        }
+    }
+
+    /// Whether all others have a node's life on their disks, so that whichever of them speaks to
+    /// its next one first can tell it.
+    private func isLifeKept(_ incarnation: Incarnation, of node: SimulatedNode) -> Bool {
+        nodes.allSatisfy { other in
+            guard other !== node else { return true }
+            guard let process = other.process else { return false }
+            return process.control.incarnations[node.id] == incarnation
+                && process.persists.isEmpty
+        }
+    }
+
+    /// Flips bits in a table.
     private func corruptTable() {
-        let node = nodes.first(where: \.isCorrupt) ?? faultRandom.pick(nodes)
+        let node = chooseVictim()
         let tables = node.tables
         guard !tables.isEmpty else { return }
         let table = faultRandom.pick(tables)

@@ -1,6 +1,8 @@
 import ByteCoding
+import Causality
 import ClusterPrimitives
 import NodeCore
+import ObjectStorage
 import Partitioning
 import PeerProtocol
 import Replication
@@ -99,8 +101,10 @@ extension ClusterSimulation {
             foundingDigest: topology.foundingDigest,
             node: node.id,
             name: node.name,
-            startNumber: process.identity.startNumber,
             incarnation: process.identity.incarnation,
+            known: connection.parties[1 - side].nodeIndex.flatMap {
+                process.control.incarnations[nodes[$0].id]
+            },
             peerClass: peerClass,
             lane: lane,
             epoch: topology.epoch
@@ -141,11 +145,18 @@ extension ClusterSimulation {
         connection.isGreeted[side] = true
         trace.add(.connected, at: agenda.now, place: connection.number, bytes.array(body))
         let now = instant(of: node)
+        let own = process.identity.incarnation
+        if let known = hello.known, own.standing(against: known) == .rolledBack {
+            if !node.isRolledBack {
+                violate("\(node.name) is told of a life that it never lost")
+            }
+            if options.mutant != .trustOldDisk { process.store.distrust() }
+        }
         controlTurn(node) {
             $0.control.peerPresented(
                 peer.id,
-                startNumber: hello.startNumber,
-                incarnation: hello.incarnation,
+                hello.incarnation,
+                known: hello.known,
                 at: now,
                 into: &$0.controlEffects
             )

@@ -54,12 +54,12 @@ extension ClusterSimulation {
                 topology: opened.topology,
                 options: engine
             )
+            if opened.isRolledBack, options.mutant != .trustOldDisk { store.distrust() }
             let identity = NodeIdentity(
                 id: node.id,
                 name: node.name,
                 clusterName: opened.topology.clusterName,
                 clusterIdentifier: opened.topology.clusterIdentifier,
-                startNumber: opened.startNumber,
                 incarnation: opened.incarnation
             )
             let control = ControlPlane(
@@ -67,6 +67,8 @@ extension ClusterSimulation {
                 topology: opened.topology,
                 acceptor: opened.acceptor,
                 clockBound: opened.clockBound,
+                incarnations: opened.incarnations,
+                isRolledBack: opened.isRolledBack,
                 settings: NodeSettings(),
                 random: nodeRandom.fork(),
                 startedAt: now.monotonic
@@ -93,7 +95,7 @@ extension ClusterSimulation {
                 switch options.mutant {
                 case .oneAcknowledgementLess: lane.deviation = .oneAcknowledgementLess
                 case .noReadRepair: lane.deviation = .noReadRepair
-                case .answerBeforeSync, nil: break
+                case .answerBeforeSync, .trustOldDisk, nil: break
                 }
                 process.lanes.append(
                     LaneProcess(number: number, lane: lane, nodeCount: nodes.count + 1)
@@ -101,8 +103,9 @@ extension ClusterSimulation {
             }
             node.process = process
             node.isSilent = false
-            trace.add(.started, at: agenda.now, place: node.index, number: opened.startNumber)
-            log("\(node.name) starts (#\(opened.startNumber))")
+            let start = opened.incarnation.start
+            trace.add(.started, at: agenda.now, place: node.index, number: start)
+            log("\(node.name) starts (#\(start))")
             began(node, clockBound: opened.clockBound)
         } catch {
             guard node.isFull else { return violate("\(node.name) cannot start: \(error)") }
@@ -126,7 +129,9 @@ extension ClusterSimulation {
     private func admitClients(_ node: SimulatedNode, _ life: Int, _ bound: HybridTimestamp) {
         guard node.life == life, let process = node.process else { return }
         let wall = instant(of: node).wall.milliseconds
-        if wall + 400 >= bound.wall.milliseconds {
+        // Until a peer speaks to it a node cannot know that its disk went back in time.
+        let isUnaware = node.isRolledBack && !process.control.isRolledBack
+        if !isUnaware, wall + 400 >= bound.wall.milliseconds {
             process.isAdmitting = true
             return
         }
@@ -240,7 +245,12 @@ extension ClusterSimulation {
                     "\(node.name) cannot read a frame of \(peer.map(\.description) ?? "a client"): \(reason)"
                 )
             case .peerRolledBack(let peer, let seen, let presented):
-                violate("\(node.name) saw \(peer) start as #\(seen), now as #\(presented)")
+                let isExpected = nodes.contains { $0.id == peer && $0.isRolledBack }
+                if !isExpected {
+                    violate("\(node.name) saw \(peer) start as #\(seen), now as #\(presented)")
+                }
+            case .rolledBack(let peer, let start):
+                log("\(node.name) hears of \(peer) that it has lost life #\(start)")
             case .peerUp(let peer):
                 log("\(node.name) uses \(peer) again")
             case .peerDown(let peer, _, let isRefused):
@@ -304,6 +314,8 @@ extension ClusterSimulation {
         process.controlEffects.view = nil
         process.controlEffects.liveness = nil
         process.controlEffects.clockBound = nil
+        // Hellos are written with the control plane at hand.
+        process.controlEffects.incarnations = nil
         guard view != nil || liveness != nil || bound != nil else { return }
         let life = node.life
         agenda.after(0) { [unowned self] in

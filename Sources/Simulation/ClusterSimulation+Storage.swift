@@ -207,6 +207,10 @@ extension ClusterSimulation {
             case .topology(let bytes):
                 try process.store.adopt(try Topology(decoding: bytes))
                 try process.state.save(.topology(bytes))
+            case .incarnations(let bytes):
+                try process.state.save(.incarnations(bytes))
+            case .rolledBack(let start):
+                try process.state.save(.rolledBack(start: start))
             }
             return true
         } catch {

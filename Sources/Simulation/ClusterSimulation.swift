@@ -32,6 +32,8 @@ package final class ClusterSimulation {
     var networkRandom: SeededRandom
     var diskRandom: SeededRandom
     var faultRandom: SeededRandom
+    /// The one node that may lose what it acknowledged, once it was chosen.
+    var victim: SimulatedNode?
     var nodeRandom: SeededRandom
     var clientRandom: SeededRandom
 

@@ -26,14 +26,18 @@ package struct FaultKinds: OptionSet, Sendable, CustomStringConvertible {
     package static let full = FaultKinds(rawValue: 128)
     /// Bits of one node's tables flip.
     package static let corrupt = FaultKinds(rawValue: 256)
+    /// One node wakes up with an empty disk.
+    package static let wipe = FaultKinds(rawValue: 512)
+    /// One node wakes up with its disk as it was some time ago.
+    package static let rollback = FaultKinds(rawValue: 1024)
     /// All of them.
-    package static let all = FaultKinds(rawValue: 511)
+    package static let all = FaultKinds(rawValue: 2047)
 
     /// The kinds with their names, in the order in which help lists them.
     package static let named: [(name: String, kind: FaultKinds)] = [
         ("crash", .crash), ("restart", .restart), ("partition", .partition),
         ("oneway", .oneWay), ("slow", .slow), ("reset", .reset), ("clock", .clock),
-        ("full", .full), ("corrupt", .corrupt),
+        ("full", .full), ("corrupt", .corrupt), ("wipe", .wipe), ("rollback", .rollback),
     ]
 
     /// Reads `all`, `none`, or names between commas; nil when one of them is unknown.

@@ -25,6 +25,8 @@ final class SimulatedNode {
     var isFull = false
     /// Whether bits of its tables were flipped: then it may not know what it knew.
     var isCorrupt = false
+    /// Whether its disk was replaced by an empty or an older one: then it knows nothing.
+    var isRolledBack = false
     /// By how much its disk is slower than usual.
     var diskSlowness = 1
 

@@ -29,4 +29,6 @@ package enum Mutant: String, CaseIterable, Sendable {
     case oneAcknowledgementLess = "w-minus-one"
     /// A read answers without repairing the replicas it found behind.
     case noReadRepair = "no-read-repair"
+    /// A node that hears that its disk went back in time reads from it all the same.
+    case trustOldDisk = "trust-old-disk"
 }

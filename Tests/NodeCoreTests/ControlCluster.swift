@@ -14,6 +14,8 @@ final class ControlCluster {
         var topology: Topology
         var acceptor: RegisterAcceptor?
         var clockBound = HybridTimestamp.zero
+        var incarnations = PeerIncarnations()
+        var isRolledBack = false
     }
 
     final class Node {
@@ -110,12 +112,13 @@ final class ControlCluster {
                 name: founding.member(id)?.name ?? "",
                 clusterName: "test",
                 clusterIdentifier: founding.clusterIdentifier,
-                startNumber: starts,
-                incarnation: [UInt8(truncatingIfNeeded: starts)]
+                incarnation: Incarnation(start: starts, actor: ActorID(high: 0, low: starts))
             ),
             topology: disk.topology,
             acceptor: disk.acceptor,
             clockBound: disk.clockBound,
+            incarnations: disk.incarnations,
+            isRolledBack: disk.isRolledBack,
             settings: settings,
             random: SeededRandom(seed: starts),
             startedAt: now.monotonic
@@ -337,6 +340,9 @@ final class ControlCluster {
         case .acceptor(let bytes): node.disk.acceptor = try? RegisterAcceptor(decoding: bytes)
         case .topology(let bytes):
             if let topology = try? Topology(decoding: bytes) { node.disk.topology = topology }
+        case .incarnations(let bytes):
+            if let seen = try? PeerIncarnations(decoding: bytes) { node.disk.incarnations = seen }
+        case .rolledBack: node.disk.isRolledBack = true
         }
     }
 

@@ -81,26 +81,76 @@ import Testing
         #expect(cluster["dc1-n1"].liveness?.isUsable(NodeID(2)) == false)
     }
 
-    @Test func `a start number that goes back is noticed`() throws {
+    private static func life(_ start: UInt64, _ actor: UInt64) -> Incarnation {
+        Incarnation(start: start, actor: ActorID(high: 0, low: actor))
+    }
+
+    /// Presents node 2 to the first node, and gives what that asks for.
+    private static func present(
+        _ incarnation: Incarnation,
+        known: Incarnation? = nil,
+        in cluster: ControlCluster
+    ) -> (notices: [NodeNotice], persists: [ControlEffects.Persist]) {
+        let node = cluster["dc1-n1"]
+        node.plane.peerPresented(
+            NodeID(2),
+            incarnation,
+            known: known,
+            at: cluster.now,
+            into: &node.effects
+        )
+        defer { node.effects = ControlEffects() }
+        return (node.effects.notices, node.effects.persists)
+    }
+
+    @Test func `the highest life of a peer is kept, and an older one noticed`() throws {
+        let cluster = try ControlCluster()
+        func present(_ start: UInt64, _ actor: UInt64) -> ([NodeNotice], saves: Int) {
+            let (notices, persists) = Self.present(Self.life(start, actor), in: cluster)
+            return (notices, persists.count)
+        }
+        #expect(present(5, 1) == ([], 1))
+        #expect(present(5, 1) == ([], 0))
+        #expect(present(5, 2) == ([.peerRolledBack(NodeID(2), seen: 5, presented: 5)], 0))
+        #expect(present(4, 3) == ([.peerRolledBack(NodeID(2), seen: 5, presented: 4)], 0))
+        #expect(present(6, 4) == ([], 1))
+        let highest = cluster["dc1-n1"].plane.incarnations[NodeID(2)]
+        #expect(highest == Self.life(6, 4))
+    }
+
+    @Test func `a node that hears of a later life of its own says so once, and votes no more`()
+        throws
+    {
         let cluster = try ControlCluster()
         let node = cluster["dc1-n1"]
-        func present(_ start: UInt64, _ incarnation: [UInt8]) -> [NodeNotice] {
-            node.plane.peerPresented(
-                NodeID(2),
-                startNumber: start,
-                incarnation: incarnation,
-                at: cluster.now,
-                into: &node.effects
-            )
-            let notices = node.effects.notices
-            node.effects.notices = []
-            return notices
+        let own = node.plane.identity.incarnation
+        let peer = Self.life(1, 1)
+        _ = Self.present(peer, in: cluster)
+        // Its own life, an earlier one, and none are as they should be.
+        for known in [own, Self.life(own.start - 1, 7), nil] {
+            #expect(Self.present(peer, known: known, in: cluster).notices.isEmpty)
         }
-        #expect(present(5, [1]).isEmpty)
-        #expect(present(5, [1]).isEmpty)
-        #expect(present(5, [2]) == [.peerRolledBack(NodeID(2), seen: 5, presented: 5)])
-        #expect(present(4, [3]) == [.peerRolledBack(NodeID(2), seen: 5, presented: 4)])
-        #expect(present(6, [4]).isEmpty)
+        let isBackBefore = node.plane.isRolledBack
+        #expect(!isBackBefore)
+        let lost = Self.life(own.start + 3, 7)
+        let (notices, persists) = Self.present(peer, known: lost, in: cluster)
+        #expect(notices == [.rolledBack(seenBy: NodeID(2), start: own.start + 3)])
+        guard case .rolledBack(let start)? = persists.first?.content else {
+            Issue.record("it is not kept")
+            return
+        }
+        #expect(start == own.start + 3)
+        #expect(Self.present(peer, known: lost, in: cluster).notices.isEmpty)
+        let isBack = node.plane.isRolledBack
+        #expect(isBack)
+        var writer = ByteWriter()
+        writer.ballot(Ballot(counter: 1, node: NodeID(2)))
+        var answers = 0
+        cluster.observe = { if $0.kinds.contains(.promise) { answers += 1 } }
+        cluster.inject(.prepare, from: NodeID(2), to: "dc1-n1", writer.bytes)
+        #expect(answers == 0)
+        cluster.inject(.prepare, from: NodeID(2), to: "dc1-n3", writer.bytes)
+        #expect(answers == 1)
     }
 
     @Test func `frames of numbers that no member has change nothing`() throws {

@@ -90,8 +90,10 @@ final class LaneCluster {
                         name: member.name,
                         clusterName: "test",
                         clusterIdentifier: topology.clusterIdentifier,
-                        startNumber: 1,
-                        incarnation: []
+                        incarnation: Incarnation(
+                            start: 1,
+                            actor: ActorID(high: 0, low: 1)
+                        )
                     ),
                     lane: 0,
                     view: ClusterView(topology: topology, me: member.id),

@@ -26,8 +26,9 @@ import Testing
         )
     }
 
-    private static func incarnation(_ number: UInt8) -> [UInt8] {
-        [UInt8](repeating: number, count: 16)
+    private static func actor(_ number: UInt8) -> ActorID {
+        let word = UInt64(number) &* 0x0101_0101_0101_0101
+        return ActorID(high: word, low: word)
     }
 
     private static func open(
@@ -45,7 +46,7 @@ import Testing
             on: disk,
             name: name,
             founding: founding,
-            randomBytes: incarnation(number)
+            randomBytes: [UInt8](repeating: number, count: 16)
         )
     }
 
@@ -62,8 +63,10 @@ import Testing
 
     @Test func `of a new node is its founding, its first start and nothing promised`() throws {
         let (store, opened) = try Self.open(InMemoryFileSystem())
-        #expect(opened.startNumber == 1)
-        #expect(opened.incarnation == Self.incarnation(1))
+        #expect(opened.incarnation.start == 1)
+        #expect(opened.incarnation.actor == Self.actor(1))
+        #expect(!opened.isRolledBack)
+        #expect(opened.incarnations == PeerIncarnations())
         #expect(opened.topology == (try Self.founding()))
         let nothing = RegisterAcceptor(initial: try Self.founding().encode())
         #expect(opened.acceptor == nothing)
@@ -82,15 +85,33 @@ import Testing
         try first.save(.clockBound(HybridTimestamp(rawValue: 99)))
         try first.save(.topology(next.encode()))
         try first.save(.acceptor(acceptor.encode()))
+        var seen = PeerIncarnations()
+        _ = seen.note(Incarnation(start: 8, actor: Self.actor(9)), of: NodeID(2))
+        try first.save(.incarnations(seen.encode()))
         first.close()
         for start in 2...4 as ClosedRange<UInt64> {
             let (store, opened) = try Self.open(disk, UInt8(start))
-            #expect(opened.startNumber == start)
-            #expect(opened.incarnation == Self.incarnation(UInt8(start)))
+            #expect(opened.incarnation.start == start)
+            #expect(opened.incarnation.actor == Self.actor(UInt8(start)))
+            #expect(opened.incarnations == seen)
             #expect(opened.engineIdentity == before.engineIdentity)
             #expect(opened.topology == next)
             #expect(opened.acceptor == acceptor)
             #expect(opened.clockBound == HybridTimestamp(rawValue: 99))
+            store.close()
+        }
+    }
+
+    @Test func `of a node that lost a life begins above it, and stays so`() throws {
+        let disk = InMemoryFileSystem()
+        let (first, _) = try Self.open(disk)
+        try first.save(.rolledBack(start: 7))
+        try first.save(.rolledBack(start: 5))
+        first.close()
+        for start in 8...9 as ClosedRange<UInt64> {
+            let (store, opened) = try Self.open(disk, UInt8(start))
+            #expect(opened.incarnation.start == start)
+            #expect(opened.isRolledBack)
             store.close()
         }
     }
@@ -187,7 +208,7 @@ import Testing
                 faults.add(FaultRule(operation, first: number, times: .max, .inputOutputError))
                 #expect(throws: NodeStateError.self) { try Self.open(faults) }
                 let (_, opened) = try Self.open(disk.crashClone(random: &random), 2)
-                #expect(opened.startNumber == 1, "\(operation) \(number)")
+                #expect(opened.incarnation.start == 1, "\(operation) \(number)")
             }
         }
     }
@@ -231,7 +252,7 @@ import Testing
             #expect(!isSaved, "seed \(seed)")
             let (_, opened) = try Self.open(disk.crashClone(random: &random), 3)
             #expect([1, 2].contains(opened.clockBound.rawValue), "seed \(seed)")
-            #expect(opened.startNumber == 3, "seed \(seed)")
+            #expect(opened.incarnation.start == 3, "seed \(seed)")
         }
     }
 
@@ -244,7 +265,7 @@ import Testing
                 try store.save(.clockBound(HybridTimestamp(rawValue: stamp)))
                 let (_, opened) = try Self.open(disk.crashClone(random: &random), 2)
                 #expect(opened.clockBound.rawValue == stamp, "seed \(seed)")
-                #expect(opened.startNumber == 2)
+                #expect(opened.incarnation.start == 2)
             }
         }
     }

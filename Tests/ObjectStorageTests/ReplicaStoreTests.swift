@@ -48,6 +48,17 @@ import Testing
         }
     }
 
+    @Test func `one whose disk went back in time answers unknown, and takes writes`() throws {
+        let fixture = try StoreFixture()
+        fixture.write("a", 1, "old")
+        fixture.store.distrust()
+        #expect(fixture.read("a")?.status == .unknown)
+        #expect(fixture.read("never written")?.status == .unknown)
+        #expect(fixture.write("a", 2, "new")?.status == .applied)
+        #expect(fixture.read("a")?.status == .unknown)
+        #expect(fixture.scan(Self.everything)?.status == .unknown)
+    }
+
     @Test func `many reads of one large value in one turn are answered up to a bound`() throws {
         let fixture = try StoreFixture()
         let size = 4 << 20

@@ -1,3 +1,4 @@
+import Causality
 import ClusterPrimitives
 import Partitioning
 import PeerProtocol
@@ -25,8 +26,8 @@ import Testing
             foundingDigest: topology.foundingDigest,
             node: NodeID(2),
             name: "n2",
-            startNumber: 1,
-            incarnation: [UInt8](repeating: 1, count: 16),
+            incarnation: Incarnation(start: 1, actor: ActorID(high: 1, low: 1)),
+            known: nil,
             peerClass: .request,
             lane: 0,
             epoch: 1

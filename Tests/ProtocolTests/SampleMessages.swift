@@ -246,8 +246,9 @@ enum SampleMessages {
                 foundingDigest: [UInt8](repeating: 2, count: 32),
                 node: NodeID(1),
                 name: "n1",
-                startNumber: 5,
-                incarnation: [UInt8](repeating: 3, count: 16),
+                incarnation: Incarnation(start: 5, actor: ActorID(high: 3, low: 4)),
+                known: peerClass == .urgent
+                    ? Incarnation(start: 6, actor: ActorID(high: 7, low: 8)) : nil,
                 peerClass: peerClass,
                 lane: 1,
                 epoch: 9

@@ -42,6 +42,15 @@ private func report(
         #expect(report.faults > 0, "seed \(seed): \(report.scenario)")
     }
 
+    @Test(arguments: [7, 11, 13, 17] as [UInt64])
+    func `a node with an empty or an older disk reads nothing wrong to anybody`(seed: UInt64) {
+        let report = report(seed, seconds: 10) {
+            $0.faults = [.wipe, .rollback, .crash, .restart]
+        }
+        #expect(report.violations.isEmpty, "seed \(seed): \(report.scenario)")
+        #expect(report.faults > 0, "seed \(seed): \(report.scenario)")
+    }
+
     @Test func `the number of nodes can be given`() {
         let report = report(1, seconds: 1) { $0.nodeCount = 1 }
         #expect(report.violations.isEmpty)
@@ -53,7 +62,7 @@ private func report(
         let finder = (1...100 as ClosedRange<UInt64>).first { seed in
             !report(seed, seconds: 10, mutant: mutant) {
                 // More crashes in less time; the checkers stay as they are.
-                $0.faults = [.crash, .partition]
+                $0.faults = mutant == .trustOldDisk ? [.wipe, .rollback] : [.crash, .partition]
                 $0.nodeCount = 3
             }.violations.isEmpty
         }

@@ -39,6 +39,11 @@ package struct NoticeLogger {
                 "peer presents an older life: its disk went back in time, repair it",
                 metadata: ["peer": name(node), "seen": "\(seen)", "presented": "\(presented)"]
             )
+        case .rolledBack(let node, let start):
+            logger.error(
+                "older data than a peer has seen here, or none: reads are unknown until a repair",
+                metadata: ["seen_by": name(node), "lost_start": "\(start)"]
+            )
         case .clockAhead(let node, let timestamp):
             logger.warning(
                 "peer clock too far ahead",

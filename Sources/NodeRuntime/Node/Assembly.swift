@@ -32,7 +32,6 @@ struct Assembly: Sendable {
             name: member.name,
             clusterName: topology.clusterName,
             clusterIdentifier: topology.clusterIdentifier,
-            startNumber: opened.opened.startNumber,
             incarnation: opened.opened.incarnation
         )
     }
@@ -113,6 +112,7 @@ struct Assembly: Sendable {
             ),
             lane: lane,
             view: view,
+            incarnations: opened.opened.incarnations,
             lanes: configuration.lanes
         )
         return LoopHandle(driver, loop: loop)
@@ -124,6 +124,8 @@ struct Assembly: Sendable {
             topology: topology,
             acceptor: opened.opened.acceptor,
             clockBound: opened.opened.clockBound,
+            incarnations: opened.opened.incarnations,
+            isRolledBack: opened.opened.isRolledBack,
             settings: settings,
             random: SeededRandom(seed: seed),
             startedAt: SystemClock.monotonicTime

@@ -1,4 +1,5 @@
 import ByteCoding
+import Causality
 import ClusterPrimitives
 import Logging
 import MutualTLS
@@ -144,8 +145,8 @@ final class ControlDriver {
         step { plane, effects in
             plane.peerPresented(
                 hello.node,
-                startNumber: hello.startNumber,
-                incarnation: hello.incarnation,
+                hello.incarnation,
+                known: hello.known,
                 at: SystemClock.now,
                 into: &effects
             )
@@ -192,6 +193,10 @@ final class ControlDriver {
         if let liveness = state.effects.liveness {
             state.effects.liveness = nil
             settings.append { $0.update(liveness) }
+        }
+        if let incarnations = state.effects.incarnations {
+            state.effects.incarnations = nil
+            settings.append { $0.update(incarnations) }
         }
         if let bound = state.effects.clockBound {
             state.effects.clockBound = nil
@@ -246,8 +251,14 @@ extension ControlDriver: Sendable {}
 extension ControlDriver: PeerLinkOwner {
     var peerClientContext: TLSContext { security.contexts.peerClient }
 
-    func hello(of peerClass: PeerClass) -> PeerHello {
-        PeerHello(of: identity, in: view.topology, peerClass: peerClass, lane: 0)
+    func hello(of peerClass: PeerClass, to node: NodeID) -> PeerHello {
+        PeerHello(
+            of: identity,
+            in: view.topology,
+            known: state.plane.incarnations[node],
+            peerClass: peerClass,
+            lane: 0
+        )
     }
 
     func isBlocked(_ node: NodeID) -> Bool { blocked.contains(node) }
@@ -296,6 +307,7 @@ extension PeerHello {
     init(
         of identity: NodeIdentity,
         in topology: Topology,
+        known: Incarnation?,
         peerClass: PeerClass,
         lane: UInt8
     ) {
@@ -304,8 +316,8 @@ extension PeerHello {
             foundingDigest: topology.foundingDigest,
             node: identity.id,
             name: identity.name,
-            startNumber: identity.startNumber,
             incarnation: identity.incarnation,
+            known: known,
             peerClass: peerClass,
             lane: lane,
             epoch: topology.epoch

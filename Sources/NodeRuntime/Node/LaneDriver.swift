@@ -48,6 +48,8 @@ final class LaneDriver {
     let loop: any EventLoop
     let identity: NodeIdentity
     private(set) var view: ClusterView
+    /// The highest incarnations that were seen of the others.
+    private var incarnations: PeerIncarnations
     private(set) var isDraining = false
     /// Connections that ended and that their clients have not closed yet.
     var lingeringCount = 0
@@ -69,7 +71,13 @@ final class LaneDriver {
         case link(PeerLink, ByteBuffer)
     }
 
-    init(_ environment: Environment, lane: consuming Lane, view: ClusterView, lanes: Int) {
+    init(
+        _ environment: Environment,
+        lane: consuming Lane,
+        view: ClusterView,
+        incarnations: PeerIncarnations,
+        lanes: Int
+    ) {
         index = environment.index
         loop = environment.loop
         identity = environment.identity
@@ -78,6 +86,7 @@ final class LaneDriver {
         notices = environment.notices
         logger = environment.logger
         self.view = view
+        self.incarnations = incarnations
         links = PeerLinks(peerClass: .request, loop: environment.loop)
         state = State(lane: lane, foreign: Array(repeating: [], count: lanes))
     }
@@ -375,8 +384,19 @@ final class LaneDriver {
         }
     }
 
+    /// Takes over what was seen of the others.
+    func update(_ incarnations: PeerIncarnations) {
+        self.incarnations = incarnations
+    }
+
     /// Tells the control plane how a peer presented itself.
+    ///
+    /// Where the peer has seen a later life of this node, none of its requests comes before the
+    /// store knows that.
     func peerPresented(_ hello: PeerHello) {
+        if let known = hello.known, identity.incarnation.standing(against: known) == .rolledBack {
+            storage.store.distrust()
+        }
         router?.control.execute { $0.peerPresented(hello) }
     }
 
@@ -410,8 +430,14 @@ extension LaneDriver: Sendable {}
 extension LaneDriver: PeerLinkOwner {
     var peerClientContext: TLSContext { security.contexts.peerClient }
 
-    func hello(of peerClass: PeerClass) -> PeerHello {
-        PeerHello(of: identity, in: view.topology, peerClass: peerClass, lane: index)
+    func hello(of peerClass: PeerClass, to node: NodeID) -> PeerHello {
+        PeerHello(
+            of: identity,
+            in: view.topology,
+            known: incarnations[node],
+            peerClass: peerClass,
+            lane: index
+        )
     }
 
     func isBlocked(_ node: NodeID) -> Bool { blocked.contains(node) }

@@ -55,6 +55,7 @@ struct NodeStore {
                 topology: opened.topology,
                 options: options
             )
+            if opened.isRolledBack { objects.distrust() }
             return NodeStore(states: states, opened: opened, objects: objects)
         } catch {
             states.close()

@@ -121,7 +121,7 @@ struct RunningNode: Sendable {
         return RunningNode(
             clusterName: topology.clusterName,
             epoch: topology.epoch,
-            startNumber: opened.opened.startNumber,
+            startNumber: opened.opened.incarnation.start,
             peerAddress: parts.listeners[0].address.map(AddressText.of) ?? "",
             clientAddress: parts.listeners[1].address.map(AddressText.of) ?? "",
             parts: parts

@@ -102,6 +102,8 @@ extension ControlEffects.Persist.Content {
         case .clockBound(let bound): .clockBound(bound)
         case .acceptor(let bytes): .acceptor(bytes)
         case .topology(let bytes): .topology(bytes)
+        case .incarnations(let bytes): .incarnations(bytes)
+        case .rolledBack(let start): .rolledBack(start: start)
         }
     }
 }

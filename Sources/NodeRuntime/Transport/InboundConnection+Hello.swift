@@ -111,7 +111,7 @@ extension InboundConnection {
                 correlation: header.correlation,
                 epoch: topology.epoch
             )
-        ) { driver.hello(of: hello.peerClass).encode(into: &$0) }
+        ) { driver.hello(of: hello.peerClass, to: hello.node).encode(into: &$0) }
         let node = hello.node
         if hello.peerClass == .urgent {
             return .accept({ _ in .urgentPeer(node) }, frame)

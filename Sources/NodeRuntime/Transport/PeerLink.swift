@@ -11,7 +11,7 @@ protocol PeerLinkOwner: AnyObject {
     /// The keys for new connections.
     var peerClientContext: TLSContext { get }
     /// How this node presents itself on a link of a class.
-    func hello(of peerClass: PeerClass) -> PeerHello
+    func hello(of peerClass: PeerClass, to node: NodeID) -> PeerHello
     /// Whether fault injection cuts a node off.
     func isBlocked(_ node: NodeID) -> Bool
     /// Why the other side's hello is not acceptable; nil when it is.
@@ -162,7 +162,7 @@ final class PeerLink {
         return owner.refusal(of: hello, certificateName: certificateName)
     }
 
-    fileprivate func presentation() -> PeerHello { owner.hello(of: peerClass) }
+    fileprivate func presentation() -> PeerHello { owner.hello(of: peerClass, to: node) }
 
     fileprivate func opened(_ hello: PeerHello) {
         pause = settings.firstPause
