@@ -249,7 +249,7 @@ let package = Package(
                 "ByteCoding", "ClusterPrimitives", nioCore, nioPosix, nioEmbedded, nioTLS,
             ]
         ),
-        tests("SimulationTests", ["Simulation", "ClusterPrimitives"]),
+        tests("SimulationTests", ["Simulation", "Partitioning", "ClusterPrimitives"]),
         tests(
             "EndToEndTests",
             ["starling", "StarlingClient", "Partitioning", "ClusterPrimitives"]

@@ -34,6 +34,18 @@ public struct ActorID: Hashable, Comparable, Sendable {
     public static func < (left: ActorID, right: ActorID) -> Bool {
         left.high == right.high ? left.low < right.low : left.high < right.high
     }
+
+    /// The actor that takes this one's place when its node finds that it has lost data.
+    ///
+    /// It follows from this one, and is as unlikely as a random one to be anyone else.
+    public var successor: ActorID {
+        var writer = ByteWriter(capacity: Self.size)
+        writer.actorID(self)
+        return ActorID(
+            high: Hash64.hash(writer.bytes, seed: 1),
+            low: Hash64.hash(writer.bytes, seed: 2)
+        )
+    }
 }
 
 extension ActorID: CustomStringConvertible {

@@ -32,6 +32,9 @@ public struct ObservedRemoveSet: Equatable, Sendable {
     /// Whether the element is in the set.
     public func contains(_ element: [UInt8]) -> Bool { contents.contains(element) }
 
+    /// The additions of an element that no removal has seen; none where it is not in the set.
+    public func dots(of element: [UInt8]) -> [Dot] { contents.dots(of: element) }
+
     /// Takes in another state, or a delta.
     public mutating func merge(_ other: ObservedRemoveSet) {
         newestVersion = max(newestVersion, other.newestVersion)

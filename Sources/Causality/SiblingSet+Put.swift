@@ -5,10 +5,8 @@ public import ClusterPrimitives
 public enum SeenSiblings: Equatable, Sendable {
     /// Nothing: the write stands beside all that is there.
     case nothing
-    /// What its context says.
+    /// These events.
     case vector(VersionVector)
-    /// All that the coordinator holds.
-    case everything
 }
 
 /// A value, or a deletion, to be put into a set.
@@ -53,16 +51,23 @@ extension SiblingSet {
     /// What a write with this context is taken to have seen, by a coordinator whose merged view
     /// of the key is `view` (nil where it has none).
     ///
-    /// Where nothing is left that a reader would see, everything counts as seen: a deletion
+    /// Where nothing is left that a reader would see, all of it counts as seen, too: a deletion
     /// cannot conflict with the creation that follows it. Otherwise the context is believed.
+    ///
+    /// `bytes` are those that the view was decoded from.
     public static func seen(
         by context: VersionVector?,
         of view: SiblingSet?,
+        in bytes: RawSpan,
         at wall: WallClockTime
     ) -> SeenSiblings {
-        if let view, view.isAbsent(at: wall) { return .everything }
-        guard let context else { return .nothing }
-        return .vector(context)
+        guard let view, view.isAbsent(at: wall) else {
+            return context.map(SeenSiblings.vector) ?? .nothing
+        }
+        // The context may speak of values that the view has not heard of.
+        var all = view.context(in: bytes)
+        if let context { all.merge(context) }
+        return .vector(all)
     }
 
     /// Puts a value into a set, in place of those that its writer has seen, and appends the whole
@@ -133,7 +138,6 @@ extension SeenSiblings {
         switch self {
         case .nothing: 0
         case .vector(let vector): vector.counter(of: id)
-        case .everything: Dot.maximumCounter
         }
     }
 

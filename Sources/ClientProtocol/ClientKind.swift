@@ -27,6 +27,8 @@ package enum ClientKind: UInt8, Sendable {
     /// `UpkeepRequest`, answered by `upkeepReport` when the work is done, perhaps hours later; for
     /// admins. The node goes on with it when the connection ends.
     case upkeep = 11
+    /// `UpdateRequest`, answered by `written`.
+    case update = 12
 
     /// `ClientHelloReply`.
     case helloReply = 64

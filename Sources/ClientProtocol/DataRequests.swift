@@ -1,10 +1,11 @@
 package import ByteCoding
+import Causality
 package import ClusterPrimitives
 
 /// Asks for the value of a key.
 ///
 ///     get := keyspace: uint32, level: uint8 (0 = the keyspace's), scope: uint8,
-///            timeout: uint32 ms, key: bytes
+///            kind: uint8 (0 = whatever the keyspace holds), timeout: uint32 ms, key: bytes
 package struct GetRequest: Equatable, Sendable {
     /// Whose copies are read.
     package enum Scope: UInt8, Sendable {
@@ -21,6 +22,8 @@ package struct GetRequest: Equatable, Sendable {
     package var level: ConsistencyLevel?
     /// Whose copies are read.
     package var scope: Scope
+    /// What the keyspace must hold; nil for whatever it does.
+    package var kind: DataKind?
     /// Milliseconds until the coordinator gives up.
     package var timeout: UInt32
     /// The key, in the bytes that were decoded.
@@ -36,6 +39,11 @@ package struct GetRequest: Equatable, Sendable {
             throw .invalid(field: "scope", value: UInt64(rawScope))
         }
         self.scope = scope
+        let rawKind = try reader.uint8(in: bytes, "kind")
+        kind = DataKind(rawValue: rawKind)
+        guard rawKind == 0 || kind != nil else {
+            throw .invalid(field: "kind", value: UInt64(rawKind))
+        }
         timeout = try reader.uint32(in: bytes, "timeout")
         key = try reader.prefixed(in: bytes, limit: Frame.maximumBodySize, "key")
         try reader.finish()
@@ -46,6 +54,7 @@ package struct GetRequest: Equatable, Sendable {
         keyspace: KeyspaceNumber,
         level: ConsistencyLevel?,
         scope: Scope,
+        kind: DataKind?,
         timeout: UInt32,
         key: [UInt8],
         into writer: inout ByteWriter
@@ -53,6 +62,7 @@ package struct GetRequest: Equatable, Sendable {
         writer.uint32(keyspace.rawValue)
         writer.uint8(level?.rawValue ?? 0)
         writer.uint8(scope.rawValue)
+        writer.uint8(kind?.rawValue ?? 0)
         writer.uint32(timeout)
         writer.prefixed(key)
     }
@@ -72,9 +82,6 @@ package struct WriteRequest: Equatable, Sendable {
         /// Tell the writer.
         case fail = 1
     }
-
-    /// The longest context a client may send.
-    package static let maximumContextSize = 4096
 
     /// The keyspace's number.
     package var keyspace: KeyspaceNumber
@@ -106,7 +113,7 @@ package struct WriteRequest: Equatable, Sendable {
         timeout = try reader.uint32(in: bytes, "timeout")
         lifetime = try reader.uint64(in: bytes, "lifetime")
         key = try reader.prefixed(in: bytes, limit: Frame.maximumBodySize, "key")
-        context = try reader.prefixed(in: bytes, limit: Self.maximumContextSize, "context")
+        context = try reader.prefixed(in: bytes, limit: CausalContext.maximumSize, "context")
         value = try reader.prefixed(in: bytes, limit: Frame.maximumBodySize, "value")
         try reader.finish()
     }

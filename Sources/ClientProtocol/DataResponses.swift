@@ -23,11 +23,13 @@ package struct VersionedValue: Equatable, Sendable {
 
 /// The answer to a `get`: no value where the key is absent.
 ///
-///     value := count: uint32, values, context: bytes, level: uint8, coordinator: uint16,
+///     value := contents, context: bytes, level: uint8, coordinator: uint16,
 ///              required: uint8, responded: uint8, repaired: uint8, trace
 package struct ValueResponse: Equatable, Sendable {
-    /// The values; more than one only where siblings are kept.
-    package var values: [VersionedValue]
+    /// What the key holds.
+    package var contents: KeyContents
+    /// Its values; none where it holds something else.
+    package var values: [VersionedValue] { contents.values }
     /// What the reader has now seen; opaque.
     package var context: [UInt8]
     /// The level at which it was read; nil for a node's own copy.
@@ -45,7 +47,7 @@ package struct ValueResponse: Equatable, Sendable {
 
     /// A response with these parts.
     package init(
-        values: [VersionedValue],
+        contents: KeyContents,
         context: [UInt8],
         level: ConsistencyLevel?,
         coordinator: NodeID,
@@ -54,7 +56,7 @@ package struct ValueResponse: Equatable, Sendable {
         repaired: UInt8,
         trace: [TraceEvent] = []
     ) {
-        self.values = values
+        self.contents = contents
         self.context = context
         self.level = level
         self.coordinator = coordinator
@@ -67,21 +69,9 @@ package struct ValueResponse: Equatable, Sendable {
     /// Reads a body.
     package init(decoding body: ByteRange, of bytes: RawSpan) throws(CodingError) {
         var reader = ByteReader(body)
-        values = []
-        for _ in 0..<(try reader.count(in: bytes, limit: 1024, "values")) {
-            let version = try reader.version(in: bytes)
-            let expiry = try reader.expiry(in: bytes)
-            let range = try reader.prefixed(in: bytes, limit: Frame.maximumBodySize, "value")
-            values.append(
-                VersionedValue(
-                    version: version,
-                    expiry: expiry,
-                    bytes: bytes.array(range)
-                )
-            )
-        }
+        contents = try KeyContents(from: &reader, in: bytes)
         context = bytes.array(
-            try reader.prefixed(in: bytes, limit: WriteRequest.maximumContextSize, "context")
+            try reader.prefixed(in: bytes, limit: CausalContext.maximumSize, "context")
         )
         level = try reader.level(in: bytes)
         coordinator = NodeID(try reader.uint16(in: bytes, "coordinator"))
@@ -94,12 +84,7 @@ package struct ValueResponse: Equatable, Sendable {
 
     /// Appends the body.
     package func encode(into writer: inout ByteWriter) {
-        writer.uint32(UInt32(values.count))
-        for value in values {
-            writer.version(value.version)
-            writer.uint64(value.expiry?.milliseconds ?? 0)
-            writer.prefixed(value.bytes)
-        }
+        contents.encode(into: &writer)
         writer.prefixed(context)
         writer.uint8(level?.rawValue ?? 0)
         writer.uint16(coordinator.rawValue)
@@ -114,7 +99,7 @@ package struct ValueResponse: Equatable, Sendable {
 ///
 ///     written := version (12 bytes), winner (12 bytes), context: bytes, level: uint8,
 ///                coordinator: uint16, acknowledged: uint8, required: uint8, shadowed: uint8,
-///                trace
+///                siblings: uint16, sum: uint64 (two's complement), trace
 package struct WrittenResponse: Equatable, Sendable {
     /// Whether a newer write was in the way.
     package enum Shadowed: UInt8, Sendable {
@@ -143,6 +128,10 @@ package struct WrittenResponse: Equatable, Sendable {
     package var required: UInt8
     /// Whether a newer write was in the way.
     package var shadowed: Shadowed
+    /// Values that the coordinator holds of the key now, where siblings are kept; else 0.
+    package var siblings: UInt16
+    /// The sum of a counter as the coordinator knows it now; else 0.
+    package var sum: Int64
     /// What happened, where it was asked for.
     package var trace: [TraceEvent]
 
@@ -156,6 +145,8 @@ package struct WrittenResponse: Equatable, Sendable {
         acknowledged: UInt8,
         required: UInt8,
         shadowed: Shadowed,
+        siblings: UInt16 = 0,
+        sum: Int64 = 0,
         trace: [TraceEvent] = []
     ) {
         self.version = version
@@ -166,6 +157,8 @@ package struct WrittenResponse: Equatable, Sendable {
         self.acknowledged = acknowledged
         self.required = required
         self.shadowed = shadowed
+        self.siblings = siblings
+        self.sum = sum
         self.trace = trace
     }
 
@@ -175,7 +168,7 @@ package struct WrittenResponse: Equatable, Sendable {
         version = try reader.version(in: bytes)
         winner = try reader.version(in: bytes)
         context = bytes.array(
-            try reader.prefixed(in: bytes, limit: WriteRequest.maximumContextSize, "context")
+            try reader.prefixed(in: bytes, limit: CausalContext.maximumSize, "context")
         )
         level = try reader.level(in: bytes)
         coordinator = NodeID(try reader.uint16(in: bytes, "coordinator"))
@@ -186,6 +179,8 @@ package struct WrittenResponse: Equatable, Sendable {
             throw .invalid(field: "shadowed", value: UInt64(raw))
         }
         self.shadowed = shadowed
+        siblings = try reader.uint16(in: bytes, "siblings")
+        sum = Int64(bitPattern: try reader.uint64(in: bytes, "sum"))
         trace = try reader.trace(in: bytes)
         try reader.finish()
     }
@@ -200,6 +195,8 @@ package struct WrittenResponse: Equatable, Sendable {
         writer.uint8(acknowledged)
         writer.uint8(required)
         writer.uint8(shadowed.rawValue)
+        writer.uint16(siblings)
+        writer.uint64(UInt64(bitPattern: sum))
         writer.trace(trace)
     }
 }
@@ -208,20 +205,21 @@ package struct WrittenResponse: Equatable, Sendable {
 package struct ScanEntry: Equatable, Sendable {
     /// The key.
     package var key: [UInt8]
-    /// Its value; the bytes are empty where only keys were asked for.
-    package var value: VersionedValue
+    /// What it holds; where only keys were asked for, the bytes of values are empty, and sums,
+    /// sets and maps are those of an absent key.
+    package var contents: KeyContents
 
-    /// An entry of a key and its value.
-    package init(key: [UInt8], value: VersionedValue) {
+    /// An entry of a key and what it holds.
+    package init(key: [UInt8], contents: KeyContents) {
         self.key = key
-        self.value = value
+        self.contents = contents
     }
 }
 
 /// The answer to a `scan`.
 ///
 ///     page := hasNext: uint8, next: cursor, repaired: uint32, count: uint32, entries
-///     entry := key: bytes, version (12 bytes), expiry: uint64, value: bytes
+///     entry := key: bytes, contents
 package struct PageResponse: Equatable, Sendable {
     /// Live entries in (token, key) order; may be empty though more follow.
     package var entries: [ScanEntry]
@@ -251,17 +249,10 @@ package struct PageResponse: Equatable, Sendable {
         let limit = ScanRequest.maximumPageEntries
         for _ in 0..<(try reader.count(in: bytes, limit: limit, "entries")) {
             let key = try reader.prefixed(in: bytes, limit: Limits.keySize.upperBound, "key")
-            let version = try reader.version(in: bytes)
-            let expiry = try reader.expiry(in: bytes)
-            let value = try reader.prefixed(in: bytes, limit: Frame.maximumBodySize, "value")
             entries.append(
                 ScanEntry(
                     key: bytes.array(key),
-                    value: VersionedValue(
-                        version: version,
-                        expiry: expiry,
-                        bytes: bytes.array(value)
-                    )
+                    contents: try KeyContents(from: &reader, in: bytes)
                 )
             )
         }
@@ -276,16 +267,14 @@ package struct PageResponse: Equatable, Sendable {
         writer.uint32(UInt32(entries.count))
         for entry in entries {
             writer.prefixed(entry.key)
-            writer.version(entry.value.version)
-            writer.uint64(entry.value.expiry?.milliseconds ?? 0)
-            writer.prefixed(entry.value.bytes)
+            entry.contents.encode(into: &writer)
         }
     }
 }
 
 extension ByteReader {
     /// Milliseconds since 1970 in 48 bits, 0 for never.
-    fileprivate mutating func expiry(in bytes: RawSpan) throws(CodingError) -> WallClockTime? {
+    mutating func expiry(in bytes: RawSpan) throws(CodingError) -> WallClockTime? {
         let milliseconds = try uint64(in: bytes, "expiry")
         guard milliseconds < 1 << 48 else { throw .invalid(field: "expiry", value: milliseconds) }
         return milliseconds == 0 ? nil : WallClockTime(milliseconds: milliseconds)

@@ -1,4 +1,5 @@
 package import ByteCoding
+import Causality
 package import ClusterPrimitives
 
 /// The kind of a failure, as scripts see it.
@@ -45,7 +46,8 @@ package enum FailureCode: UInt8, Sendable, CaseIterable {
 /// The answer to a request that did not succeed.
 ///
 ///     failure := code: uint8, written: uint8, level: uint8, required: uint8, alive: uint8,
-///                acknowledged: uint8, message: text, advice: text, trace
+///                acknowledged: uint8, message: text, advice: text, count: uint32,
+///                value × count, context: bytes, trace
 package struct FailureResponse: Equatable, Sendable {
     /// Whether the request may have changed anything.
     package enum Written: UInt8, Sendable {
@@ -72,6 +74,10 @@ package struct FailureResponse: Equatable, Sendable {
     package var message: String
     /// What to do; may be empty.
     package var advice: String
+    /// The values in the way of a write that was refused for them; usually none.
+    package var values: [VersionedValue]
+    /// What one who reads those values has seen; empty where there are none.
+    package var context: [UInt8]
     /// What happened, where it was asked for.
     package var trace: [TraceEvent]
 
@@ -85,6 +91,8 @@ package struct FailureResponse: Equatable, Sendable {
         acknowledged: UInt8 = 0,
         message: String,
         advice: String = "",
+        values: [VersionedValue] = [],
+        context: [UInt8] = [],
         trace: [TraceEvent] = []
     ) {
         self.code = code
@@ -95,6 +103,8 @@ package struct FailureResponse: Equatable, Sendable {
         self.acknowledged = acknowledged
         self.message = message
         self.advice = advice
+        self.values = values
+        self.context = context
         self.trace = trace
     }
 
@@ -117,6 +127,13 @@ package struct FailureResponse: Equatable, Sendable {
         acknowledged = try reader.uint8(in: bytes)
         message = try reader.string(in: bytes, limit: 64 * 1024, "message")
         advice = try reader.string(in: bytes, limit: 64 * 1024, "advice")
+        values = []
+        for _ in 0..<(try reader.count(in: bytes, limit: 1024, "values")) {
+            values.append(try VersionedValue(from: &reader, in: bytes))
+        }
+        context = bytes.array(
+            try reader.prefixed(in: bytes, limit: CausalContext.maximumSize, "context")
+        )
         trace = try reader.trace(in: bytes)
         try reader.finish()
     }
@@ -131,6 +148,9 @@ package struct FailureResponse: Equatable, Sendable {
         writer.uint8(acknowledged)
         writer.string(message)
         writer.string(advice)
+        writer.uint32(UInt32(values.count))
+        for value in values { value.encode(into: &writer) }
+        writer.prefixed(context)
         writer.trace(trace)
     }
 }

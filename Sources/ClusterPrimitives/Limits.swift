@@ -6,6 +6,10 @@ public enum Limits {
     public static let defaultValueSize = 1024 * 1024
     /// Bytes of a value that no configuration can exceed: 8 MiB.
     public static let maximumValueSize = 8 * 1024 * 1024
+    /// Bytes of a record of several values, of a set or of a map, that a write may make: 4 MiB.
+    ///
+    /// Two that were made on both sides of a partition fit a frame together.
+    public static let maximumRecordSize = 4 * 1024 * 1024
     /// Bytes of a name (node, datacenter, rack, keyspace, cluster).
     public static let nameSize = 1...48
     /// Replicas of one key over all datacenters.

@@ -65,13 +65,27 @@ extension ControlPlane {
                     of: body.span.bytes
                 )
             else { return refuseMalformed(asker, into: &effects) }
-            guard let mode = ConflictMode(rawValue: decoded.mode), mode == .lww else {
+            guard let mode = ConflictMode(rawValue: decoded.mode) else {
+                let modes = ConflictMode.allCases.map(\.description).joined(separator: ", ")
                 fail(
                     asker,
                     FailureResponse(
                         code: .invalid,
-                        message: "this version keeps keyspaces of mode lww only",
-                        advice: "Nothing was changed. Use --mode lww."
+                        message: "this version knows no mode \(decoded.mode)",
+                        advice: "Nothing was changed. Use one of \(modes)."
+                    ),
+                    into: &effects
+                )
+                return
+            }
+            guard decoded.lifetime == 0 || mode.dataKind == .value else {
+                fail(
+                    asker,
+                    FailureResponse(
+                        code: .invalid,
+                        message: "what a keyspace of mode \(mode) holds does not expire",
+                        advice: "Nothing was changed. Leave --ttl out, or use --mode lww or "
+                            + "siblings."
                     ),
                     into: &effects
                 )

@@ -42,7 +42,7 @@ extension Lane {
             return
         }
         switch kind {
-        case .get, .put, .delete, .scan:
+        case .get, .put, .delete, .scan, .update:
             request(kind, body, of: bytes, sink: sink, remaining: nil, at: now, into: &effects)
         case .describe:
             control(.describe, sink, into: &effects)
@@ -129,6 +129,9 @@ extension Lane {
             case .put, .delete:
                 let write = try WriteRequest(decoding: body, of: bytes)
                 begin(write, kind, body, bytes, sink, remaining, now, &effects)
+            case .update:
+                let update = try UpdateRequest(decoding: body, of: bytes)
+                begin(update, body, bytes, sink, remaining, now, &effects)
             default:
                 let scan = try ScanRequest(decoding: body, of: bytes)
                 begin(scan, body, bytes, sink, remaining, now, &effects)
@@ -223,6 +226,7 @@ extension Lane {
 
     /// Hands a request to a replica of this datacenter, if this node is none and one is usable.
     ///
+    /// `mayLeave`: whether it may go to another datacenter rather than stay here.
     /// - Returns: whether it was handed over.
     mutating func forward(
         _ kind: ClientKind,
@@ -231,6 +235,7 @@ extension Lane {
         plan: ReplicaPlan,
         sink: ResponseSink,
         deadline: MonotonicInstant,
+        mayLeave: Bool = false,
         at now: Instant,
         into effects: inout Effects
     ) -> Bool {
@@ -241,12 +246,17 @@ extension Lane {
         where target == nil && local.contains(index) && isUsable(plan[index]) {
             target = plan[index]
         }
+        if target == nil, mayLeave {
+            for index in 0..<plan.count where target == nil && isUsable(plan[index]) {
+                target = plan[index]
+            }
+        }
         guard let target else { return false }
         let id = forwards.insert(
             OpenForward(
                 sink: sink,
                 target: target,
-                isWrite: kind == .put || kind == .delete,
+                isWrite: kind == .put || kind == .delete || kind == .update,
                 deadline: deadline
             ),
             holding: []

@@ -96,7 +96,14 @@ extension Lane {
     }
 
     /// The failure of a write that was sent but did not reach its level.
-    func unfinished(_ write: OpenWrite, key: [UInt8], isRefused: Bool) -> FailureResponse {
+    ///
+    /// `isRepeatable`: whether sending it again does no more than sending it once.
+    func unfinished(
+        _ write: OpenWrite,
+        key: [UInt8],
+        isRefused: Bool,
+        isRepeatable: Bool
+    ) -> FailureResponse {
         let core = write.core
         let counted = core.rule.counted(core.acknowledged)
         let required = core.rule.required
@@ -134,7 +141,9 @@ extension Lane {
             acknowledged: UInt8(clamping: counted),
             message: "\(write.level) got \(counted) of \(required) acknowledgements for "
                 + "\"\(describe(key))\"; \(parts.joined(separator: ", ")).",
-            advice: "Some replicas may have it. Read it, or write it again."
+            advice: isRepeatable
+                ? "Some replicas may have it. Read it, or write it again."
+                : "Some replicas may have it; written again, it may be there twice. Read the key."
         )
     }
 

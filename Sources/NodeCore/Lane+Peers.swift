@@ -116,7 +116,10 @@ extension Lane {
                 target: UInt32(write.origin.rawValue),
                 correlation: inbound.correlation
             )
-        guard let record = try? StoredRecord(decoding: write.record, of: bytes) else {
+        let placement = view.placement(of: write.keyspace)
+        // Of a keyspace that is not known here the record cannot be read, only passed on.
+        let summary = try? placement?.keyspace.mode.records.summary(write.record, of: bytes)
+        guard placement == nil || summary != nil else {
             effects.notices.append(.malformedFrame(from: node, reason: "write without a record"))
             return
         }
@@ -137,20 +140,19 @@ extension Lane {
                 )
             }
         }
-        func refuse(_ status: WriteStatus) {
+        func refuse(_ status: WriteStatus, _ version: Version) {
             send(to: origin, .writeReply, into: &effects) {
-                PeerWriteReply(status: status, version: record.version, shadow: .zero)
-                    .encode(into: &$0)
+                PeerWriteReply(status: status, version: version, shadow: .zero).encode(into: &$0)
             }
         }
-        guard view.placement(of: write.keyspace) != nil else {
-            refuse(.unknownKeyspace)
+        guard let version = summary?.newestVersion else {
+            refuse(.unknownKeyspace, .zero)
             return
         }
         if write.purpose == .foreground,
-            HybridClock.isBeyondOffset(record.version.timestamp, at: now.wall)
+            HybridClock.isBeyondOffset(version.timestamp, at: now.wall)
         {
-            refuse(.refusedClock)
+            refuse(.refusedClock, version)
             return
         }
         appendWrite(
@@ -158,7 +160,7 @@ extension Lane {
             write.keyspace,
             key: write.key,
             record: write.record,
-            version: record.version,
+            version: version,
             write.purpose,
             of: bytes,
             into: &effects
@@ -287,6 +289,7 @@ extension Lane {
         )
         guard let kind = ClientKind(rawValue: forward.kind),
             kind == .get || kind == .put || kind == .delete || kind == .scan
+                || kind == .update
         else {
             fail(
                 sink,

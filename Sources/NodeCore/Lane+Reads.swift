@@ -20,12 +20,15 @@ extension Lane {
         guard let placement = placement(get.keyspace, key: get.key, sink, into: &effects) else {
             return
         }
+        let keyspace = placement.keyspace
+        if let kind = get.kind {
+            guard holds(kind, keyspace, sink, into: &effects) else { return }
+        }
         let deadline = deadline(get.timeout, remaining, now)
         if get.scope == .ownCopy {
-            beginOwnCopy(get, bytes, sink, deadline, now, &effects)
+            beginOwnCopy(get, keyspace.mode.records, bytes, sink, deadline, now, &effects)
             return
         }
-        let keyspace = placement.keyspace
         let level = get.level ?? keyspace.readConsistency
         let plan = ReplicaPlan(
             placement.ring.replicas(for: Token(ofKey: bytes, get.key)),
@@ -53,32 +56,50 @@ extension Lane {
             )
             return
         }
-        let id = reads.insert(
-            OpenRead(
-                core: ReadCoordination(
-                    plan: plan,
-                    rule: rule,
-                    repairs: deviation != .noReadRepair
-                ),
-                sink: sink,
-                keyspace: get.keyspace,
-                level: level,
-                startedAt: now.monotonic,
-                deadline: deadline,
-                isOwnCopy: false
+        let open = OpenRead(
+            core: ReadCoordination(
+                plan: plan,
+                rule: rule,
+                mode: keyspace.mode.records,
+                repairs: deviation != .noReadRepair
             ),
-            holding: bytes.array(get.key)
+            sink: sink,
+            keyspace: get.keyspace,
+            level: level,
+            startedAt: now.monotonic,
+            deadline: deadline,
+            isOwnCopy: false
         )
+        begin(
+            open,
+            key: bytes.array(get.key),
+            asking: readOrder(plan, among: chosen),
+            plan: sink.isTraced ? describe(level, rule, plan, usable, keyspace) : "",
+            at: now,
+            into: &effects
+        )
+    }
+
+    /// Opens a read and asks the first replicas, in their order; `detail` is told in its trace.
+    mutating func begin(
+        _ read: OpenRead,
+        key: [UInt8],
+        asking order: [Int],
+        plan detail: String = "",
+        at now: Instant,
+        into effects: inout Effects
+    ) {
+        let plan = read.core.plan
+        let id = reads.insert(read, holding: key)
         readCount &+= 1
-        wheel.insert(id, .deadline, due: deadline, now: now.monotonic)
-        if sink.isTraced {
+        wheel.insert(id, .deadline, due: read.deadline, now: now.monotonic)
+        if read.sink.isTraced, read.update == nil {
             traces[id] = []
-            let detail = describe(level, rule, plan, usable, keyspace)
             trace(id, since: now.monotonic, at: now, identity.id, "plan", detail)
         }
         var contents = ReadContents.record
         var isAllLocal = true
-        for index in readOrder(plan, among: chosen) {
+        for index in order {
             isAllLocal = isAllLocal && plan[index] == identity.id
             ask(index, for: contents, of: id, at: now, into: &effects)
             contents = .digest
@@ -111,6 +132,7 @@ extension Lane {
 
     private mutating func beginOwnCopy(
         _ get: GetRequest,
+        _ mode: RecordMode,
         _ bytes: RawSpan,
         _ sink: ResponseSink,
         _ deadline: MonotonicInstant,
@@ -122,7 +144,7 @@ extension Lane {
         else { return }
         let id = reads.insert(
             OpenRead(
-                core: ReadCoordination(plan: plan, rule: rule),
+                core: ReadCoordination(plan: plan, rule: rule, mode: mode),
                 sink: sink,
                 keyspace: get.keyspace,
                 level: .one,
@@ -186,7 +208,7 @@ extension Lane {
     ) {
         guard var read = reads[id], let index = read.core.plan.index(of: node) else { return }
         // What is no record says nothing of the key, like data that could not be read.
-        let isReadable = record.isEmpty || Self.isRecord(record)
+        let isReadable = record.isEmpty || Self.isRecord(record, read.core.mode)
         guard
             read.core.receive(
                 isReadable ? status : .unknown,
@@ -201,10 +223,10 @@ extension Lane {
         advance(id, at: now, into: &effects)
     }
 
-    /// Whether bytes can be read as a stored record.
-    static func isRecord(_ bytes: [UInt8]) -> Bool {
+    /// Whether bytes can be read as a record of a mode.
+    static func isRecord(_ bytes: [UInt8], _ mode: RecordMode) -> Bool {
         let range = ByteRange(offset: 0, count: bytes.count)
-        return (try? StoredRecord(decoding: range, of: bytes.span.bytes)) != nil
+        return (try? mode.summary(range, of: bytes.span.bytes)) != nil
     }
 
     mutating func repairAcknowledged(
@@ -265,6 +287,7 @@ extension Lane {
         sendRepair(
             JobOrigin(route: .request, target: 0, correlation: id.rawValue),
             read.keyspace,
+            read.core.mode,
             to: read.core.plan[index],
             held,
             keySize: key.count,
@@ -278,6 +301,7 @@ extension Lane {
     func sendRepair(
         _ origin: JobOrigin,
         _ keyspace: KeyspaceNumber,
+        _ mode: RecordMode,
         to node: NodeID,
         _ held: [UInt8],
         keySize: Int,
@@ -285,16 +309,14 @@ extension Lane {
     ) {
         let key = ByteRange(offset: 0, count: keySize)
         let record = ByteRange(offset: keySize, count: held.count - keySize)
-        guard let decoded = try? StoredRecord(decoding: record, of: held.span.bytes) else {
-            return
-        }
+        guard let summary = try? mode.summary(record, of: held.span.bytes) else { return }
         if node == identity.id {
             appendWrite(
                 origin,
                 keyspace,
                 key: key,
                 record: record,
-                version: decoded.version,
+                version: summary.newestVersion,
                 .repair,
                 of: held.span.bytes,
                 into: &effects
@@ -370,50 +392,31 @@ extension Lane {
         into effects: inout Effects
     ) {
         let record = read.core.answer ?? []
-        let bytes = record.span.bytes
-        var seen = Version.zero
-        var values: [VersionedValue] = []
-        if !record.isEmpty {
-            let range = ByteRange(offset: 0, count: record.count)
-            guard let stored = try? StoredRecord(decoding: range, of: bytes) else {
-                var failure = FailureResponse(
-                    code: .corrupt,
-                    level: read.level,
-                    message: "the replicas agree on a record of \(describe(reads.held(id))) "
-                        + "that cannot be decoded"
-                )
-                failure.trace = traces[id] ?? []
-                fail(read.sink, failure, into: &effects)
-                close(read: id)
-                return
-            }
-            seen = stored.version
-            if !stored.isAbsent(at: now.wall) {
-                values.append(
-                    VersionedValue(
-                        version: stored.version,
-                        expiry: stored.expiry,
-                        bytes: bytes.array(stored.value)
-                    )
-                )
-            }
+        let counted = read.core.rule.counted(read.core.responded.union(read.core.agreeing))
+        if let update = read.update {
+            close(read: id)
+            goOn(update, with: record, from: counted, at: now, into: &effects)
+            return
         }
-        var context = ByteWriter(capacity: CausalContext.size)
-        contexts.encode(
-            CausalContext(version: seen),
-            keyspace: read.keyspace,
-            key: reads.held(id),
-            into: &context
-        )
+        guard let seen = contents(of: record, read.core.mode, at: now.wall) else {
+            var failure = FailureResponse(
+                code: .corrupt,
+                level: read.level,
+                message: "the replicas agree on a record of \(describe(reads.held(id))) "
+                    + "that cannot be decoded"
+            )
+            failure.trace = traces[id] ?? []
+            fail(read.sink, failure, into: &effects)
+            close(read: id)
+            return
+        }
         let response = ValueResponse(
-            values: values,
-            context: context.bytes,
+            contents: seen.contents,
+            context: token(seen.context, read.keyspace, reads.held(id)),
             level: read.isOwnCopy ? nil : read.level,
             coordinator: identity.id,
             required: UInt8(read.core.rule.required),
-            responded: UInt8(
-                read.core.rule.counted(read.core.responded.union(read.core.agreeing))
-            ),
+            responded: UInt8(counted),
             repaired: UInt8(read.core.repaired.count),
             trace: traces[id] ?? []
         )
@@ -428,6 +431,11 @@ extension Lane {
         into effects: inout Effects
     ) {
         var failure = unfinished(read, key: reads.held(id))
+        if let update = read.update {
+            close(read: id)
+            giveUp(update, after: failure, at: now, into: &effects)
+            return
+        }
         failure.trace = traces[id] ?? []
         fail(read.sink, failure, into: &effects)
         close(read: id)

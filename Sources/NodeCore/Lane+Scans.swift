@@ -74,6 +74,7 @@ extension Lane {
                 keyspace: request.keyspace,
                 level: level,
                 contents: request.contents,
+                mode: keyspace.mode.records,
                 deadline: deadline,
                 scan: ReplicaScan(
                     fromToken: request.start.token,
@@ -129,7 +130,7 @@ extension Lane {
             !open.pages.contains(where: { $0.index == index })
         else { return }
         let isReadable = page.records.allSatisfy { record in
-            Limits.keySize.contains(record.key.count) && Self.isRecord(record.record)
+            Limits.keySize.contains(record.key.count) && Self.isRecord(record.record, open.mode)
         }
         guard page.status == .found || page.status == .absent, isReadable else {
             lose(node, scan: id, at: now, into: &effects)
@@ -201,7 +202,7 @@ extension Lane {
         into effects: inout Effects
     ) {
         guard var open = scans[id] else { return }
-        let merged = ScanMerge(pages: open.pages)
+        let merged = ScanMerge(pages: open.pages, mode: open.mode)
         var answer = PageResponse(entries: [], next: nil, repaired: 0)
         // Replicas that lack each other's keys make a page longer than was asked for.
         var size = 0
@@ -215,13 +216,13 @@ extension Lane {
                 break
             }
             last = item
-            let record = ByteRange(offset: 0, count: item.record.count)
             for index in item.behind {
                 answer.repaired &+= 1
                 open.repairs.append(index)
                 sendRepair(
                     JobOrigin(route: .request, target: 0, correlation: id.rawValue),
                     open.keyspace,
+                    open.mode,
                     to: open.plan[index],
                     item.key + item.record,
                     keySize: item.key.count,
@@ -229,18 +230,20 @@ extension Lane {
                 )
             }
             let bytes = item.record.span.bytes
-            guard let stored = try? StoredRecord(decoding: record, of: bytes),
-                !stored.isAbsent(at: now.wall)
+            let all = ByteRange(offset: 0, count: item.record.count)
+            guard !open.mode.isAbsent(all, of: bytes, at: now.wall),
+                let seen = contents(
+                    of: item.record,
+                    open.mode,
+                    at: now.wall
+                )
             else { continue }
-            size += item.key.count + (open.contents == .values ? stored.value.count : 0)
+            size += item.key.count + (open.contents == .values ? item.record.count : 0)
             answer.entries.append(
                 ScanEntry(
                     key: item.key,
-                    value: VersionedValue(
-                        version: stored.version,
-                        expiry: stored.expiry,
-                        bytes: open.contents == .values ? bytes.array(stored.value) : []
-                    )
+                    contents: open.contents == .values
+                        ? seen.contents : seen.contents.withoutContents
                 )
             )
         }

@@ -34,6 +34,10 @@ extension Lane {
             return
         }
         let keyspace = placement.keyspace
+        guard keyspace.mode == .lww else {
+            begin(write, kind, updating: placement, body, bytes, sink, remaining, now, &effects)
+            return
+        }
         let level = write.level ?? keyspace.writeConsistency
         let plan = ReplicaPlan(
             placement.ring.replicas(for: Token(ofKey: bytes, write.key)),
@@ -64,13 +68,9 @@ extension Lane {
             return
         }
         guard
-            let version = stamp(write, kind, bytes, sink, now, &effects)
+            let version = stamp(write, bytes, sink, now, &effects)
         else { return }
-        var lifetime = write.lifetime
-        if lifetime == 0 { lifetime = keyspace.defaultTimeToLiveMilliseconds }
-        let expiry =
-            kind == .put && lifetime > 0
-            ? WallClockTime(milliseconds: saturatingSum(now.wall.milliseconds, lifetime)) : nil
+        let expiry = kind == .put ? expiry(write, keyspace, now) : nil
         var held = ByteWriter(capacity: write.key.count + write.value.count + 24)
         held.raw(write.key, of: bytes)
         held.recordHeader(version: version, isTombstone: kind == .delete, expiry: expiry)
@@ -95,16 +95,19 @@ extension Lane {
         dispatch(id, usable: usable, at: now, into: &effects)
     }
 
-    private func saturatingSum(_ left: UInt64, _ right: UInt64) -> UInt64 {
-        let (sum, overflow) = left.addingReportingOverflow(right)
-        return overflow ? .max : sum
+    /// When a value that is put now expires; nil for never.
+    func expiry(_ write: WriteRequest, _ keyspace: Keyspace, _ now: Instant) -> WallClockTime? {
+        let lifetime =
+            write.lifetime == 0 ? keyspace.defaultTimeToLiveMilliseconds : write.lifetime
+        guard lifetime > 0 else { return nil }
+        let (sum, overflow) = now.wall.milliseconds.addingReportingOverflow(lifetime)
+        return WallClockTime(milliseconds: overflow ? .max : sum)
     }
 
     /// The write's version: above all this lane has seen, and above its context; answers the
     /// asker where there is none.
     private mutating func stamp(
         _ write: WriteRequest,
-        _ kind: ClientKind,
         _ bytes: RawSpan,
         _ sink: ResponseSink,
         _ now: Instant,
@@ -112,28 +115,61 @@ extension Lane {
     ) -> Version? {
         var seen = Version.zero
         if write.context.count > 0 {
-            let context = contexts.decode(
+            let context = decodeContext(
                 write.context,
-                of: bytes,
-                keyspace: write.keyspace,
-                key: bytes.array(write.key)
+                .lww,
+                write.keyspace,
+                write.key,
+                bytes,
+                sink,
+                &effects
             )
-            guard let context else {
-                fail(
-                    sink,
-                    FailureResponse(
-                        code: .invalid,
-                        message: "the context is malformed, or belongs to another key, keyspace "
-                            + "or cluster",
-                        advice: "Nothing was written. Use the context that a read of this key "
-                            + "returned."
-                    ),
-                    into: &effects
-                )
-                return nil
-            }
+            guard let context else { return nil }
             seen = context.version
         }
+        return stamp(above: seen, sink, now, &effects)
+    }
+
+    /// A context that a client sent; answers the asker where it is none of the key.
+    func decodeContext(
+        _ context: ByteRange,
+        _ mode: RecordMode,
+        _ keyspace: KeyspaceNumber,
+        _ key: ByteRange,
+        _ bytes: RawSpan,
+        _ sink: ResponseSink,
+        _ effects: inout Effects
+    ) -> CausalContext? {
+        let decoded = contexts.decode(
+            context,
+            of: bytes,
+            mode: mode,
+            keyspace: keyspace,
+            key: bytes.array(key)
+        )
+        if decoded == nil {
+            fail(
+                sink,
+                FailureResponse(
+                    code: .invalid,
+                    message: "the context is malformed, or belongs to another key, keyspace "
+                        + "or cluster",
+                    advice: "Nothing was written. Use the context that a read of this key "
+                        + "returned."
+                ),
+                into: &effects
+            )
+        }
+        return decoded
+    }
+
+    /// A new version above `seen`; answers the asker where there is none.
+    mutating func stamp(
+        above seen: Version,
+        _ sink: ResponseSink,
+        _ now: Instant,
+        _ effects: inout Effects
+    ) -> Version? {
         switch stamp(above: seen, now) {
         case .success(let version): return version
         case .failure(let refusal):
@@ -176,7 +212,7 @@ extension Lane {
 
     /// Sends a write to all replicas that are usable: directly in this datacenter, through one
     /// relay in each other.
-    private mutating func dispatch(
+    mutating func dispatch(
         _ id: RequestID,
         usable: ReplicaBits,
         at now: Instant,
@@ -250,7 +286,7 @@ extension Lane {
         send(.write, to: node, id.rawValue, into: &effects) {
             PeerWrite.encode(
                 keyspace: write.keyspace,
-                purpose: .foreground,
+                purpose: write.purpose,
                 origin: identity.id,
                 relays: relays,
                 key: ByteRange(offset: 0, count: write.keySize),
@@ -294,7 +330,7 @@ extension Lane {
     }
 
     /// Does what the answers so far ask for.
-    private mutating func settle(
+    mutating func settle(
         _ id: RequestID,
         at now: Instant,
         into effects: inout Effects
@@ -304,10 +340,10 @@ extension Lane {
         case .waiting:
             return
         case .reached:
-            answer(id, write, .no, at: now, into: &effects)
+            respond(id, write, .no, at: now, into: &effects)
         case .shadowed(let winner):
             if write.core.isRestamped || write.conflict == .fail {
-                answer(id, write, .lost, winner: winner, at: now, into: &effects)
+                respond(id, write, .lost, winner: winner, at: now, into: &effects)
             } else {
                 restamp(id, above: winner, at: now, into: &effects)
             }
@@ -316,34 +352,35 @@ extension Lane {
         }
     }
 
-    private mutating func answer(
+    /// Tells the asker that the level is reached, or that its write lost.
+    ///
+    /// `acknowledged`: how many replicas say so, where that is not what the write's core counts.
+    mutating func respond(
         _ id: RequestID,
         _ write: OpenWrite,
         _ outcome: WrittenResponse.Shadowed,
         winner: Version = .zero,
+        acknowledged: Int? = nil,
         at now: Instant,
         into effects: inout Effects
     ) {
         let shadowed: WrittenResponse.Shadowed =
             outcome == .no && write.core.isRestamped ? .restamped : outcome
         let key = Array(writes.held(id).prefix(write.keySize))
-        var context = ByteWriter(capacity: CausalContext.size)
-        contexts.encode(
-            CausalContext(version: max(write.core.version, winner)),
-            keyspace: write.keyspace,
-            key: key,
-            into: &context
-        )
+        let update = updates.isEmpty ? nil : updates[id]?.answer
+        let context = update?.context ?? CausalContext(version: max(write.core.version, winner))
         let counted = write.core.acknowledged.union(write.core.shadowed)
         let response = WrittenResponse(
             version: write.core.version,
             winner: winner,
-            context: context.bytes,
+            context: token(context, write.keyspace, key),
             level: write.level,
             coordinator: identity.id,
-            acknowledged: UInt8(write.core.rule.counted(counted)),
+            acknowledged: UInt8(clamping: acknowledged ?? write.core.rule.counted(counted)),
             required: UInt8(write.core.rule.required),
             shadowed: shadowed,
+            siblings: UInt16(clamping: update?.siblings ?? 0),
+            sum: update?.sum ?? 0,
             trace: traces[id] ?? []
         )
         respond(to: write.sink, .written, into: &effects) { response.encode(into: &$0) }
@@ -389,7 +426,7 @@ extension Lane {
         settle(id, at: now, into: &effects)
     }
 
-    private mutating func finish(
+    mutating func finish(
         failed id: RequestID,
         _ write: OpenWrite,
         isRefused: Bool,
@@ -397,7 +434,12 @@ extension Lane {
         into effects: inout Effects
     ) {
         let key = Array(writes.held(id).prefix(write.keySize))
-        var failure = unfinished(write, key: key, isRefused: isRefused)
+        var failure = unfinished(
+            write,
+            key: key,
+            isRefused: isRefused,
+            isRepeatable: updates.isEmpty || updates[id]?.change.isRepeatable ?? true
+        )
         failure.trace = traces[id] ?? []
         fail(write.sink, failure, into: &effects)
         forget(write: id)
@@ -406,6 +448,7 @@ extension Lane {
     /// Closes a write; late acknowledgements find nothing.
     mutating func forget(write id: RequestID) {
         writes.remove(id)
+        if !updates.isEmpty { updates[id] = nil }
         traces[id] = nil
     }
 

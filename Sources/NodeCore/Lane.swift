@@ -28,6 +28,8 @@ package struct Lane: ~Copyable {
     var scans: RequestTable<OpenScan>
     var forwards: RequestTable<OpenForward>
     var parked: [ParkedFrame] = []
+    /// Of the open writes, those in keyspaces that are not lww; only looked up.
+    var updates: [RequestID: OpenUpdate] = [:]
     /// Events of the requests that are traced, by request.
     var traces: [RequestID: [TraceEvent]] = [:]
     /// Reads so far, and those of them that asked one more replica.
@@ -263,6 +265,9 @@ package struct Lane: ~Copyable {
             } else {
                 send(to: origin, .scanReply, into: &effects) { page.encode(into: &$0) }
             }
+        case .updated(let origin, let result):
+            let id = RequestID(rawValue: origin.correlation)
+            updated(id, result, at: now, into: &effects)
         }
     }
 

@@ -13,6 +13,8 @@ package enum NodeNotice: Equatable, Sendable {
     case topologyAdopted(epoch: UInt64)
     /// A key's replicas differed and were repaired by a read.
     case readRepaired(keyspace: KeyspaceNumber, replicas: Int)
+    /// A key has so many siblings that a reader should resolve them.
+    case manySiblings(keyspace: KeyspaceNumber, key: [UInt8], count: Int)
     /// A peer presents a lower start number than it did before, or another incarnation for the
     /// same one: its disk went back in time.
     case peerRolledBack(NodeID, seen: UInt64, presented: UInt64)

@@ -15,12 +15,12 @@ struct OpenWrite {
     var deadline: MonotonicInstant
     /// Bytes of the key at the start of what the slot holds; the record follows.
     var keySize: Int
+    /// Why the others are asked to take it.
+    var purpose = WritePurpose.foreground
     /// Remote replicas that were asked to pass the write on in their datacenter.
     var relays = ReplicaBits()
     /// Remote replicas that a relay was asked to reach.
     var relayed = ReplicaBits()
-    /// Whether the second stamp met something newer, too.
-    var isTold = false
 }
 
 /// A read that a lane coordinates.
@@ -35,6 +35,8 @@ struct OpenRead {
     var deadline: MonotonicInstant
     /// Whether it reads this node's own copy alone.
     var isOwnCopy: Bool
+    /// The update that waits for its answer; nil where a client does.
+    var update: RequestID?
 }
 
 /// A page of a scan that a lane coordinates.
@@ -45,6 +47,7 @@ struct OpenScan {
     var keyspace: KeyspaceNumber
     var level: ConsistencyLevel
     var contents: ScanRequest.Contents
+    var mode: RecordMode
     var deadline: MonotonicInstant
     var scan: ReplicaScan
     var contacted = ReplicaBits()

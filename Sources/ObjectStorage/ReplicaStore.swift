@@ -1,5 +1,5 @@
 import ByteCoding
-import Causality
+package import Causality
 import ClusterPrimitives
 package import FileSystems
 package import Partitioning
@@ -15,47 +15,37 @@ import Synchronization
 /// `finish` makes them visible and says what became of each.
 package final class ReplicaStore: Sendable {
     let engine: Engine
-    private let trees: Mutex<Set<UInt32>>
+    /// By tree; only looked up.
+    private let modes = Mutex<[UInt32: RecordMode]>([:])
     private let isDistrusted = Atomic(false)
+    private let minter: Minter
+    let queues = KeyQueues()
 
-    /// The merge rule of lww keyspaces.
-    package static let lastWriterWins = MergeRule(
-        name: "lww",
-        newestStampWins: true,
-        droppableFrom: { value in
-            guard let record = try? StoredRecord(decoding: value) else { return nil }
-            return record.isTombstone ? 0 : record.expiry?.milliseconds
-        },
-        versionDigest: { value in
-            StoredRecord.digest(ByteRange(offset: 0, count: value.byteCount), of: value)
-        },
-        join: { existing, incoming in
-            LastWriterWins.incomingWins(existing, incoming) ? .takeIncoming : .keepExisting
-        }
-    )
-
-    private init(engine: Engine) {
+    private init(engine: Engine, actor: ActorID) {
         self.engine = engine
-        trees = Mutex(Set(engine.trees))
+        minter = Minter(actor)
     }
 
     /// Opens the store in a directory, recovers it, and makes its trees those of the topology.
+    ///
+    /// `actor` is this life's, which nothing on any disk may know yet.
     ///
     /// - Throws: what the engine throws: damage, a lock that is held, a failing disk.
     package static func open(
         directory: String,
         on fileSystem: any FileSystem,
         topology: Topology,
+        actor: ActorID,
         options: EngineOptions
     ) throws(StorageError) -> ReplicaStore {
         let engine = try Engine.open(
             directory: directory,
             on: fileSystem,
             options: options,
-            rules: [lastWriterWins],
+            rules: RecordMode.allCases.map(\.mergeRule),
             damage: .isolate
         )
-        let store = ReplicaStore(engine: engine)
+        let store = ReplicaStore(engine: engine, actor: actor)
         do throws(StorageError) {
             try store.adopt(topology)
             try store.flushRecovered()
@@ -86,25 +76,26 @@ package final class ReplicaStore: Sendable {
 
     /// Creates the trees of new keyspaces and drops those of dropped ones, durably.
     package func adopt(_ topology: Topology) throws(StorageError) {
-        let wanted = topology.keyspaces.map(\.number.rawValue)
+        var wanted: [UInt32: RecordMode] = [:]
         for keyspace in topology.keyspaces {
             let number = keyspace.number.rawValue
             let compression = Compression(keyspace.compression)
+            wanted[number] = keyspace.mode.records
             if engine.trees.contains(number) {
                 try engine.setCompression(compression, tree: number)
             } else {
                 try engine.createTree(
                     number,
-                    rule: Self.lastWriterWins,
+                    rule: keyspace.mode.records.mergeRule,
                     compression: compression
                 )
             }
         }
-        for number in engine.trees where !wanted.contains(number) {
-            _ = trees.withLock { $0.remove(number) }
+        for number in engine.trees where wanted[number] == nil {
+            modes.withLock { $0[number] = nil }
             try engine.dropTree(number)
         }
-        trees.withLock { $0 = Set(wanted) }
+        modes.withLock { $0 = wanted }
     }
 
     /// Answers `unknown` to all reads from now on, since acknowledged writes are missing here that
@@ -115,13 +106,22 @@ package final class ReplicaStore: Sendable {
         isDistrusted.store(true, ordering: .releasing)
     }
 
-    private func canRead(_ keyspace: KeyspaceNumber) -> Bool {
-        !isDistrusted.load(ordering: .acquiring) && has(keyspace)
+    /// What a keyspace's records are; nil where there is no such keyspace.
+    func mode(of keyspace: KeyspaceNumber) -> RecordMode? {
+        modes.withLock { $0[keyspace.rawValue] }
     }
 
-    private func has(_ keyspace: KeyspaceNumber) -> Bool {
-        trees.withLock { $0.contains(keyspace.rawValue) }
+    /// The same, nil too where the node does not know what it held.
+    func readableMode(of keyspace: KeyspaceNumber) -> RecordMode? {
+        isDistrusted.load(ordering: .acquiring) ? nil : mode(of: keyspace)
     }
+
+    /// Who mints dots now.
+    var actor: ActorID { minter.actor }
+
+    /// Notes that acknowledged writes, and dots with them, may be gone: no dot of the present
+    /// actor is minted any more.
+    func renewActor() { minter.renew() }
 
     // MARK: One turn's jobs
 
@@ -132,10 +132,25 @@ package final class ReplicaStore: Sendable {
             var version: Version
             var purpose: WritePurpose
             var keyspace: KeyspaceNumber
+            var mode: RecordMode
             var token: UInt64
             var key: [UInt8]
-            /// Where the record lies in the payload of its turn.
+            /// Where the record lies in the payload of its turn; of an update empty.
             var record: ByteRange
+            /// What an update came to; nil for a write.
+            var update: Update?
+
+            /// The place of an update's key, which is taken.
+            var place: KeyQueues.Place {
+                KeyQueues.Place(keyspace: keyspace, token: token, key: key)
+            }
+        }
+
+        /// An update's record, and what its asker is told once that is durable.
+        struct Update: Sendable {
+            var record: [UInt8]
+            var answer: UpdateAnswer
+            var isRemoval: Bool
         }
 
         var batch = WriteBatch()
@@ -152,35 +167,54 @@ package final class ReplicaStore: Sendable {
             case read(key: [UInt8], contents: ReadContents)
             case scan(ReplicaScan)
             case shadowCheck(key: [UInt8], version: Version)
+            /// Updates of one key, which is taken.
+            case updates([KeyQueues.Waiting])
         }
 
-        /// Who waits for it.
-        package let origin: JobOrigin
+        /// Who waits for it, the first where there are several.
+        let origin: JobOrigin
         let keyspace: KeyspaceNumber
         let token: UInt64
         let work: Work
+    }
 
-        /// The result where there is no room to run it: nothing was done.
-        package var refused: StorageResult {
-            switch work {
-            case .read(_, let contents):
+    /// The results of a job where there is no room to run it: nothing was done.
+    package func refuse(_ job: DeferredJob) -> [StorageResult] {
+        switch job.work {
+        case .read(_, let contents):
+            return [
                 .read(
-                    origin,
+                    job.origin,
                     .overloaded,
                     contents: contents,
                     digest: 0,
                     version: .zero,
                     record: []
                 )
-            case .scan:
+            ]
+        case .scan:
+            return [
                 .scanned(
-                    origin,
+                    job.origin,
                     ReplicaPage(status: .overloaded, records: [], isComplete: false)
                 )
-            case .shadowCheck(_, let version):
-                // It is durable; only whether something newer hides it was not looked up.
-                .written(origin, .failed, version: version, shadow: .zero)
+            ]
+        case .shadowCheck(_, let version):
+            // It is durable; only whether something newer hides it was not looked up.
+            return [.written(job.origin, .failed, version: version, shadow: .zero)]
+        case .updates(var waiting):
+            var results: [StorageResult] = []
+            while let first = waiting.first {
+                results += waiting.map { .updated($0.origin, .notTaken(.overloaded)) }
+                waiting = queues.next(
+                    KeyQueues.Place(
+                        keyspace: job.keyspace,
+                        token: job.token,
+                        key: first.update.key
+                    )
+                )
             }
+            return results
         }
     }
 
@@ -206,7 +240,7 @@ package final class ReplicaStore: Sendable {
         for job in jobs {
             switch job.work {
             case .write(let key, let record, let version, let purpose):
-                guard has(job.keyspace) else {
+                guard let mode = mode(of: job.keyspace) else {
                     results.append(
                         .written(job.origin, .unknownKeyspace, version: version, shadow: .zero)
                     )
@@ -226,6 +260,7 @@ package final class ReplicaStore: Sendable {
                         version: version,
                         purpose: purpose,
                         keyspace: job.keyspace,
+                        mode: mode,
                         token: job.token,
                         key: Array(payload[key.offset..<key.end]),
                         record: record
@@ -239,7 +274,7 @@ package final class ReplicaStore: Sendable {
                     work: .read(key: Array(payload[key.offset..<key.end]), contents: contents)
                 )
                 guard answered < Self.maximumTurnSize else {
-                    results.append(work.refused)
+                    results += refuse(work)
                     continue
                 }
                 if let result = perform(work, mayReadDisk: false) {
@@ -257,6 +292,8 @@ package final class ReplicaStore: Sendable {
                         work: .scan(scan)
                     )
                 )
+            case .update(let update):
+                stage(update, of: job, in: &staged, results: &results, deferred: &deferred)
             }
         }
         guard !staged.items.isEmpty else { return nil }
@@ -265,9 +302,9 @@ package final class ReplicaStore: Sendable {
             return staged
         } catch {
             if case .diskReserve = error {
-                return stageTombstones(of: staged, payload, results: &results)
+                return stageRemovals(of: staged, payload, results: &results, deferred: &deferred)
             }
-            refuse(staged.items, error, results: &results)
+            refuse(staged.items, error, results: &results, deferred: &deferred)
             return nil
         }
     }
@@ -275,31 +312,33 @@ package final class ReplicaStore: Sendable {
     private func refuse(
         _ items: [StagedWrites.Item],
         _ error: StorageError,
-        results: inout [StorageResult]
+        results: inout [StorageResult],
+        deferred: inout [DeferredJob]
     ) {
-        let status: WriteStatus =
-            switch error {
-            case .overloaded: .overloaded
-            case .diskFull, .diskReserve: .noRoom
-            case .unknownTree: .unknownKeyspace
-            default: .failed
-            }
+        let status = WriteStatus(error)
         for item in items {
+            guard item.update == nil else {
+                results.append(.updated(item.origin, .notTaken(status)))
+                giveBack(item.place, deferred: &deferred)
+                continue
+            }
             results.append(.written(item.origin, status, version: item.version, shadow: .zero))
         }
     }
 
-    /// Refuses the values of a turn and lets its deletions have the disk's reserve.
-    private func stageTombstones(
+    /// Refuses the values of a turn and lets its removals have the disk's reserve.
+    private func stageRemovals(
         of refused: StagedWrites,
         _ payload: [UInt8],
-        results: inout [StorageResult]
+        results: inout [StorageResult],
+        deferred: inout [DeferredJob]
     ) -> StagedWrites? {
         var staged = StagedWrites()
         var values: [StagedWrites.Item] = []
         for item in refused.items {
-            let record = try? StoredRecord(decoding: item.record, of: payload.span.bytes)
-            guard record?.isTombstone == true else {
+            let isRemoval =
+                item.update?.isRemoval ?? isAbsent(item.record, of: payload.span.bytes, item.mode)
+            guard isRemoval else {
                 values.append(item)
                 continue
             }
@@ -307,20 +346,25 @@ package final class ReplicaStore: Sendable {
                 tree: item.keyspace.rawValue,
                 prefix: item.token,
                 key: item.key,
-                value: Array(payload[item.record.offset..<item.record.end]),
+                value: item.update?.record ?? Array(payload[item.record.offset..<item.record.end]),
                 stamp: item.version.timestamp.rawValue
             )
             staged.items.append(item)
         }
-        refuse(values, .diskReserve(limit: 0), results: &results)
+        refuse(values, .diskReserve(limit: 0), results: &results, deferred: &deferred)
         guard !staged.items.isEmpty else { return nil }
         do {
             staged.position = try engine.append(staged.batch, usingReserve: true)
             return staged
         } catch {
-            refuse(staged.items, error, results: &results)
+            refuse(staged.items, error, results: &results, deferred: &deferred)
             return nil
         }
+    }
+
+    /// Whether a record holds nothing that a reader would ever see.
+    private func isAbsent(_ record: ByteRange, of bytes: RawSpan, _ mode: RecordMode) -> Bool {
+        (try? mode.summary(record, of: bytes))?.absentFrom == 0
     }
 
     /// Makes everything submitted so far durable: one write and one sync.
@@ -359,6 +403,10 @@ package final class ReplicaStore: Sendable {
         guard isDurable, let position = staged.position else {
             if let position = staged.position { engine.abandon(staged.batch, at: position) }
             for item in staged.items {
+                guard item.update == nil else {
+                    end(item, .failed, results: &results, deferred: &deferred)
+                    continue
+                }
                 results.append(
                     .written(item.origin, .failed, version: item.version, shadow: .zero)
                 )
@@ -367,14 +415,18 @@ package final class ReplicaStore: Sendable {
         }
         let outcomes = engine.apply(staged.batch, at: position)
         for (item, outcome) in zip(staged.items, outcomes) {
+            if item.update != nil {
+                end(item, WriteStatus(outcome), results: &results, deferred: &deferred)
+                continue
+            }
             var status = WriteStatus.applied
             var shadow = Version.zero
             switch outcome.result {
             case .inserted, .merged:
                 break
             case .keptExisting(let existing):
-                let version = Self.version(of: existing)
-                if version > item.version {
+                let version = item.mode.version(of: existing)
+                if item.mode == .lww, version > item.version {
                     status = .shadowed
                     shadow = version
                 }
@@ -383,7 +435,9 @@ package final class ReplicaStore: Sendable {
             case .takenBack:
                 status = .failed
             }
-            if status == .applied, outcome.needsCheck, item.purpose == .foreground {
+            if status == .applied, outcome.needsCheck, item.mode == .lww,
+                item.purpose == .foreground
+            {
                 let check = DeferredJob(
                     origin: item.origin,
                     keyspace: item.keyspace,
@@ -401,9 +455,15 @@ package final class ReplicaStore: Sendable {
         }
     }
 
-    /// Runs a job that may read from disk.
-    package func run(_ job: DeferredJob) -> StorageResult {
-        perform(job, mayReadDisk: true) ?? job.refused
+    /// Runs a job that may wait for the disk.
+    ///
+    /// - `next`: gains what has to be run after it.
+    /// - Returns: its results, updates' ones for requests of any lane.
+    package func run(_ job: DeferredJob, next: inout [DeferredJob]) -> [StorageResult] {
+        if case .updates(let waiting) = job.work {
+            return update(waiting, of: job, next: &next)
+        }
+        return perform(job, mayReadDisk: true).map { [$0] } ?? refuse(job)
     }
 
     // MARK: Upkeep
@@ -451,6 +511,8 @@ package final class ReplicaStore: Sendable {
             .scanned(job.origin, page(job.keyspace, scan))
         case .shadowCheck(let key, let version):
             shadowCheck(job, key, version, mayReadDisk: mayReadDisk)
+        case .updates:
+            nil
         }
     }
 
@@ -460,6 +522,7 @@ package final class ReplicaStore: Sendable {
         _ contents: ReadContents,
         mayReadDisk: Bool
     ) -> StorageResult? {
+        let mode = readableMode(of: job.keyspace)
         func result(_ status: ReadStatus, _ record: [UInt8]) -> StorageResult {
             let bytes = record.span.bytes
             let range = ByteRange(offset: 0, count: record.count)
@@ -467,12 +530,12 @@ package final class ReplicaStore: Sendable {
                 job.origin,
                 status,
                 contents: contents,
-                digest: record.isEmpty ? 0 : StoredRecord.digest(range, of: bytes),
-                version: Self.version(of: record),
+                digest: mode?.digest(range, of: bytes) ?? 0,
+                version: mode?.version(of: record) ?? .zero,
                 record: contents == .record ? record : []
             )
         }
-        guard canRead(job.keyspace) else { return result(.unknown, []) }
+        guard mode != nil else { return result(.unknown, []) }
         do {
             switch try engine.get(
                 tree: job.keyspace.rawValue,
@@ -503,7 +566,7 @@ package final class ReplicaStore: Sendable {
         )
         switch lookup {
         case .found(let record, _)?:
-            let newest = Self.version(of: record)
+            let newest = RecordMode.lww.version(of: record)
             let isHidden = newest > version
             return .written(
                 job.origin,
@@ -523,7 +586,7 @@ package final class ReplicaStore: Sendable {
     private static let maximumScannedSize = 4 * 1024 * 1024
 
     private func page(_ keyspace: KeyspaceNumber, _ scan: ReplicaScan) -> ReplicaPage {
-        guard canRead(keyspace) else {
+        guard readableMode(of: keyspace) != nil else {
             return ReplicaPage(status: .unknown, records: [], isComplete: false)
         }
         var page = ReplicaPage(status: .found, records: [], isComplete: false)
@@ -571,11 +634,6 @@ package final class ReplicaStore: Sendable {
             page.coveredKey = []
         }
         return page
-    }
-
-    private static func version(of record: [UInt8]) -> Version {
-        let range = ByteRange(offset: 0, count: record.count)
-        return (try? StoredRecord(decoding: range, of: record.span.bytes))?.version ?? .zero
     }
 }
 

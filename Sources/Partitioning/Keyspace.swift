@@ -14,6 +14,10 @@ package enum ConflictMode: UInt8, CaseIterable, Sendable, CustomStringConvertibl
     case set = 4
     /// They are joined field by field.
     case map = 5
+    /// They are joined: of an element's addition and removal the later wins.
+    case lastWriterSet = 6
+    /// They are added up, and never fall.
+    case growOnlyCounter = 7
 
     /// The mode of this name, as `description` writes it; nil when there is none.
     package init?(_ name: String) {
@@ -29,6 +33,8 @@ package enum ConflictMode: UInt8, CaseIterable, Sendable, CustomStringConvertibl
         case .counter: "counter"
         case .set: "set"
         case .map: "map"
+        case .lastWriterSet: "lww-set"
+        case .growOnlyCounter: "grow-counter"
         }
     }
 }

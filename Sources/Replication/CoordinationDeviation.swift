@@ -7,4 +7,10 @@ package enum CoordinationDeviation: Sendable {
     case oneAcknowledgementLess
     /// A read answers without waiting for the repair of the replicas it found behind.
     case noReadRepair
+    /// The context that a write returns covers all that the coordinator holds, seen or not.
+    case contextOfEverything
+    /// An increment's id is not looked at.
+    case noOperationIDs
+    /// A removal takes what the coordinator holds, seen or not.
+    case removalOfEverything
 }

@@ -1,5 +1,5 @@
 import ByteCoding
-import Causality
+package import Causality
 import ClusterPrimitives
 
 /// How the answers of a key's replicas to one read become one answer: a decision core without
@@ -39,6 +39,8 @@ package struct ReadCoordination: Sendable {
     package private(set) var responded = ReplicaBits()
     /// Those that failed or do not know.
     package private(set) var failed = ReplicaBits()
+    /// What the key's records are.
+    package let mode: RecordMode
     private let repairs: Bool
     private var digests = InlineArray<16, UInt64>(repeating: 0)
     /// Records at hand; usually one.
@@ -49,14 +51,20 @@ package struct ReadCoordination: Sendable {
     /// Those that were sent the merged record.
     package private(set) var repaired = ReplicaBits()
     private var repairsLost = ReplicaBits()
-    private var winner: Int?
+    private var joined: [UInt8]?
 
     /// A read that nobody was asked for yet.
     ///
     /// With `repairs` false it has the planted bug `CoordinationDeviation.noReadRepair`.
-    package init(plan: ReplicaPlan, rule: QuorumRule, repairs: Bool = true) {
+    package init(
+        plan: ReplicaPlan,
+        rule: QuorumRule,
+        mode: RecordMode,
+        repairs: Bool = true
+    ) {
         self.plan = plan
         self.rule = rule
+        self.mode = mode
         self.repairs = repairs
     }
 
@@ -174,7 +182,7 @@ package struct ReadCoordination: Sendable {
             first = digests[index]
         }
         if let record = records.firstIndex(where: { responded.contains($0.index) }) {
-            winner = record
+            joined = records[record].bytes
             agreeing = responded
             return .answer
         }
@@ -188,16 +196,12 @@ package struct ReadCoordination: Sendable {
             // One more may be asked; it joins with its record.
             return .short
         }
-        var best = 0
-        for index in records.indices.dropFirst()
-        where Self.isNewer(records[index].bytes, than: records[best].bytes) {
-            best = index
-        }
-        winner = best
+        let all = records.reduce([]) { mode.joined($0, $1.bytes) }
+        joined = all
         agreeing = ReplicaBits()
         var behind = ReplicaBits()
         for record in records where responded.contains(record.index) {
-            if record.bytes == records[best].bytes {
+            if record.bytes == all {
                 agreeing.insert(record.index)
             } else {
                 behind.insert(record.index)
@@ -222,13 +226,5 @@ package struct ReadCoordination: Sendable {
     /// The record to answer with; empty when the key is absent.
     ///
     /// Nil before the verdict says so.
-    package var answer: [UInt8]? {
-        winner.map { records[$0].bytes }
-    }
-
-    private static func isNewer(_ left: [UInt8], than right: [UInt8]) -> Bool {
-        if left.isEmpty { return false }
-        if right.isEmpty { return true }
-        return LastWriterWins.incomingWins(right, left)
-    }
+    package var answer: [UInt8]? { joined }
 }

@@ -1,4 +1,4 @@
-import Causality
+package import Causality
 
 /// The pages that several replicas returned for one scan, merged.
 ///
@@ -11,7 +11,7 @@ package struct ScanMerge: Sendable {
         package var token: UInt64
         /// The key.
         package var key: [UInt8]
-        /// The newest record.
+        /// The joined record.
         package var record: [UInt8]
         /// Places in the plan of the replicas that lack it.
         package var behind: [Int]
@@ -23,7 +23,7 @@ package struct ScanMerge: Sendable {
     package private(set) var end: (token: UInt64, key: [UInt8])?
 
     /// Merges pages, each with its replica's place in the plan.
-    package init(pages: [(index: Int, page: ReplicaPage)]) {
+    package init(pages: [(index: Int, page: ReplicaPage)], mode: RecordMode) {
         for (_, page) in pages where !page.isComplete {
             let candidate = (token: page.coveredToken, key: page.coveredKey)
             if let end, !Self.precedes(candidate, end) { continue }
@@ -53,12 +53,7 @@ package struct ScanMerge: Sendable {
                     missing.append(entry.index)
                 }
             }
-            var best = 0
-            for candidate in found.indices.dropFirst()
-            where LastWriterWins.incomingWins(found[best].record, found[candidate].record) {
-                best = candidate
-            }
-            let record = found[best].record
+            let record = found.reduce([]) { mode.joined($0, $1.record) }
             items.append(
                 Item(
                     token: least.token,

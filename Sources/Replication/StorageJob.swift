@@ -50,6 +50,8 @@ package struct StorageJob: Sendable {
         case read(key: ByteRange, contents: ReadContents)
         /// Read the records of a token range.
         case scan(ReplicaScan)
+        /// Read a key's record, change it, and write it back, before any other update of the key.
+        case update(KeyUpdate)
     }
 
     /// Who waits for it.
@@ -68,6 +70,54 @@ package struct StorageJob: Sendable {
         self.token = token
         self.work = work
     }
+}
+
+/// A change that this node makes to its own copy of a key, to be passed on to the others.
+package struct KeyUpdate: Sendable {
+    /// The key.
+    package var key: [UInt8]
+    /// What is done.
+    package var change: RecordUpdate
+    /// What the writer has seen; nil where it said nothing.
+    package var context: CausalContext?
+    /// The stamp of the write.
+    package var version: Version
+    /// The coordinator's time.
+    package var wall: WallClockTime
+    /// What the other replicas hold, joined, empty where they hold nothing; nil where they were
+    /// not asked.
+    package var base: [UInt8]?
+
+    /// An update of these parts.
+    package init(
+        key: [UInt8],
+        change: RecordUpdate,
+        context: CausalContext?,
+        version: Version,
+        wall: WallClockTime,
+        base: [UInt8]? = nil
+    ) {
+        self.key = key
+        self.change = change
+        self.context = context
+        self.version = version
+        self.wall = wall
+        self.base = base
+    }
+}
+
+/// What became of an update of this node's own copy.
+package enum UpdateResult: Sendable {
+    /// Its record is durable here, and can be read.
+    case applied(record: [UInt8], UpdateAnswer)
+    /// There was nothing to do; `record` is the copy as it is.
+    case unchanged(record: [UInt8], UpdateAnswer)
+    /// Nothing was applied; `record` is the copy as it is.
+    case refused(UpdateRefusal, record: [UInt8])
+    /// Nothing was applied: this node does not know what it held of the key.
+    case unreadable
+    /// As a write of this status, none of which is `applied` or `shadowed`.
+    case notTaken(WriteStatus)
 }
 
 /// What a read brings back.
@@ -218,4 +268,22 @@ package enum StorageResult: Sendable {
     )
     /// A scan's.
     case scanned(JobOrigin, ReplicaPage)
+    /// An update's, whose origin is always a request.
+    case updated(JobOrigin, UpdateResult)
+
+    /// Who asked for the job.
+    package var origin: JobOrigin {
+        switch self {
+        case .written(let origin, _, _, _): origin
+        case .read(let origin, _, _, _, _, _): origin
+        case .scanned(let origin, _): origin
+        case .updated(let origin, _): origin
+        }
+    }
+
+    /// The lane that asked, where the result may turn up on another one's way: an update's.
+    package var lane: UInt8? {
+        guard case .updated(let origin, _) = self else { return nil }
+        return RequestID(rawValue: origin.correlation).lane
+    }
 }

@@ -79,7 +79,9 @@ package struct WriteCoordination: Sendable {
         shadow: Version,
         from index: Int
     ) -> Bool {
-        guard version == self.version, contacted.contains(index) else { return false }
+        // Who does not know the keyspace cannot read the record's version.
+        guard version == self.version || status == .unknownKeyspace, contacted.contains(index)
+        else { return false }
         guard !acknowledged.contains(index), !shadowed.contains(index) else { return false }
         // A late answer still says more than a broken link did.
         lost.remove(index)

@@ -52,6 +52,8 @@ extension ClusterSimulation {
                 directory: Self.storeDirectory,
                 on: node.disk,
                 topology: opened.topology,
+                actor: options.mutant == .reuseActor
+                    ? ActorID(high: 1, low: UInt64(node.index)) : opened.incarnation.actor,
                 options: engine
             )
             if opened.isRolledBack, options.mutant != .trustOldDisk { store.distrust() }
@@ -95,7 +97,10 @@ extension ClusterSimulation {
                 switch options.mutant {
                 case .oneAcknowledgementLess: lane.deviation = .oneAcknowledgementLess
                 case .noReadRepair: lane.deviation = .noReadRepair
-                case .answerBeforeSync, .trustOldDisk, nil: break
+                case .contextOfEverything: lane.deviation = .contextOfEverything
+                case .noOperationIDs: lane.deviation = .noOperationIDs
+                case .removalOfEverything: lane.deviation = .removalOfEverything
+                case .answerBeforeSync, .trustOldDisk, .reuseActor, nil: break
                 }
                 process.lanes.append(
                     LaneProcess(number: number, lane: lane, nodeCount: nodes.count + 1)
@@ -264,7 +269,7 @@ extension ClusterSimulation {
                 if !damaged.isEmpty, !node.isCorrupt {
                     violate("\(node.name) found damage on a healthy disk")
                 }
-            case .clockAhead, .lateAnswer, .peersBlocked:
+            case .clockAhead, .lateAnswer, .peersBlocked, .manySiblings:
                 break
             }
         }

@@ -17,6 +17,9 @@ extension ClusterSimulation {
         while !lane.effects.jobs.isEmpty {
             let jobs = lane.effects.jobs
             let payload = lane.effects.payload.bytes
+            for case (.update(let update), let origin) in jobs.map({ ($0.work, $0.origin) }) {
+                noteUpdate(update, of: node, origin.correlation)
+            }
             lane.effects.jobs.removeAll()
             lane.effects.payload.bytes.removeAll(keepingCapacity: true)
             var results: [StorageResult] = []
@@ -47,7 +50,32 @@ extension ClusterSimulation {
 
     private func complete(_ results: [StorageResult], _ node: SimulatedNode, _ lane: LaneProcess) {
         let now = instant(of: node)
-        for result in results { lane.lane.completed(result, at: now, into: &lane.effects) }
+        for result in results {
+            if case .updated(let origin, let outcome) = result {
+                updates.end(
+                    outcome,
+                    UpdateHistory.Request(node: node.index, correlation: origin.correlation)
+                )
+            }
+            lane.lane.completed(result, at: now, into: &lane.effects)
+        }
+    }
+
+    private func noteUpdate(_ update: KeyUpdate, of node: SimulatedNode, _ correlation: UInt64) {
+        guard let key = History.number(ofKey: update.key) else { return }
+        updates.begin(
+            update,
+            key: key,
+            UpdateHistory.Request(node: node.index, correlation: correlation)
+        )
+    }
+
+    /// Tells each lane what became of its jobs; updates of several lanes may be made together.
+    private func deliver(_ results: [StorageResult], _ node: SimulatedNode, asker: Int) {
+        for number in 0..<scenario.lanes {
+            let own = results.filter { Int($0.lane ?? UInt8(asker)) == number }
+            if !own.isEmpty { turn(node, number) { complete(own, node, $0) } }
+        }
     }
 
     private func postpone(
@@ -60,8 +88,10 @@ extension ClusterSimulation {
             agenda.after(diskTime(scenario.diskTime, of: node)) { [unowned self] in
                 guard node.life == life, let process = node.process else { return }
                 trace.add(.deferred, at: agenda.now, place: node.index, number: UInt64(number))
-                let result = process.store.run(job)
-                turn(node, number) { complete([result], node, $0) }
+                var next: [ReplicaStore.DeferredJob] = []
+                let results = process.store.run(job, next: &next)
+                deliver(results, node, asker: number)
+                postpone(next, node, number)
             }
         }
     }

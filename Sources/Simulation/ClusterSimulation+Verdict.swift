@@ -49,7 +49,7 @@ extension ClusterSimulation {
         run(for: .seconds(1))
         let request = CreateKeyspaceRequest(
             name: Self.keyspaceName,
-            mode: ConflictMode.lww.rawValue,
+            mode: scenario.mode.rawValue,
             lifetime: 0,
             readConsistency: .quorum,
             writeConsistency: .quorum,
@@ -125,7 +125,7 @@ extension ClusterSimulation {
             for index in 0..<replicas.count {
                 owners.append(nodes[Int(replicas[index].rawValue) - 1])
             }
-            verifyDurability(of: key, keyspace, owners)
+            if scenario.mode == .lww { verifyDurability(of: key, keyspace, owners) }
             verifyReads(of: key, keyspace, owners)
             verifyAgreement(on: key, keyspace, owners)
         }
@@ -169,7 +169,9 @@ extension ClusterSimulation {
             var counts = Array(repeating: 0, count: scenario.nodes.count)
             for (node, copy) in copies {
                 // What a damaged table had is unknown, and may have been there.
-                let isHeld = copy.map { $0.version >= entry.version } ?? node.isCorrupt
+                let isHeld =
+                    copy.map { version(of: $0, key, keyspace) >= entry.version }
+                    ?? node.isCorrupt
                 if isHeld { counts[node.datacenter] += 1 }
             }
             if !entry.requirement.isMet(by: counts) {
@@ -185,12 +187,13 @@ extension ClusterSimulation {
         of key: Int,
         _ keyspace: KeyspaceNumber,
         _ node: SimulatedNode
-    ) -> (version: Version, values: [[UInt8]])? {
+    ) -> ValueResponse? {
         let answer = ask(node, .get) {
             GetRequest.encode(
                 keyspace: keyspace,
                 level: .one,
                 scope: .ownCopy,
+                kind: nil,
                 timeout: 2000,
                 key: History.key(key),
                 into: &$0
@@ -200,18 +203,27 @@ extension ClusterSimulation {
             let response = try? ValueResponse(
                 decoding: ByteRange(offset: 0, count: answer.body.count),
                 of: answer.body.span.bytes
-            ),
-            let context = contexts.decode(
-                ByteRange(offset: 0, count: response.context.count),
-                of: response.context.span.bytes,
-                keyspace: keyspace,
-                key: History.key(key)
             )
         else {
             if !node.isCorrupt { violate("\(node.name) cannot read its own copy of key-\(key)") }
             return nil
         }
-        return (context.version, response.values.map(\.bytes))
+        return response
+    }
+
+    /// The version that the context of an lww key's copy holds.
+    private func version(
+        of copy: ValueResponse,
+        _ key: Int,
+        _ keyspace: KeyspaceNumber
+    ) -> Version {
+        let context = contexts.decode(
+            ByteRange(offset: 0, count: copy.context.count),
+            of: copy.context.span.bytes,
+            keyspace: keyspace,
+            key: History.key(key)
+        )
+        return context?.version ?? .zero
     }
 
     /// Reads at QUORUM and at ALL succeed and bring what is established.
@@ -222,12 +234,19 @@ extension ClusterSimulation {
     ) {
         for level in [ConsistencyLevel.quorum, .all] {
             let node = clientRandom.pick(nodes)
-            let operation = history.begin(.get, key: key, level: level, datacenter: node.datacenter)
+            var operation = history.begin(
+                .get,
+                key: key,
+                level: level,
+                datacenter: node.datacenter
+            )
+            operation.begun = scenario.mode == .counter ? counters.tick() : updates.tick()
             let answer = ask(node, .get) {
                 GetRequest.encode(
                     keyspace: keyspace,
                     level: level,
                     scope: .cluster,
+                    kind: nil,
                     timeout: 5000,
                     key: History.key(key),
                     into: &$0
@@ -248,7 +267,11 @@ extension ClusterSimulation {
                 )
                 continue
             }
-            judge(response, operation, keyspace)
+            if scenario.mode == .lww {
+                judge(response, operation, keyspace)
+            } else {
+                judgeContents(response, operation, keyspace)
+            }
         }
     }
 
@@ -272,7 +295,8 @@ extension ClusterSimulation {
         guard let first = copies.first ?? nil, copies.allSatisfy({ $0 != nil }) else { return }
         for (node, copy) in zip(owners, copies) {
             guard let copy else { continue }
-            if copy.version != first.version || copy.values != first.values {
+            // The context tells all that was ever heard of, and so the whole record.
+            if copy.contents != first.contents || copy.context != first.context {
                 violate(
                     "\(node.name) and \(owners[0].name) differ on key-\(key) after a read at ALL"
                 )

@@ -22,6 +22,8 @@ package final class ClusterSimulation {
     var connections: [Connection] = []
     var nextConnection = 0
     var history: History
+    var updates: UpdateHistory
+    var counters: CounterHistory
     var schemaRequests: [SchemaRequest] = []
     var violations: [String] = []
     var faultCount = 0
@@ -78,6 +80,8 @@ package final class ClusterSimulation {
         )
         links = LinkConditions(nodes: founders.count)
         history = History(keys: scenario.keys, replicas: scenario.replicas)
+        updates = UpdateHistory(keys: scenario.keys, replicas: scenario.replicas)
+        counters = CounterHistory(keys: scenario.keys, replicas: scenario.replicas)
         for (index, member) in founding.members.enumerated() {
             nodes.append(
                 SimulatedNode(

@@ -35,6 +35,10 @@ struct History {
         var requirement: Requirement?
         /// What it must see at least; of a scan for each key.
         var floors: [Version]
+        /// When it began, where the keys hold no lww values.
+        var begun = 0
+        /// Of an increment its number among those of the key.
+        var increment = 0
 
         var floor: Version { floors.first ?? .zero }
     }
@@ -62,6 +66,11 @@ struct History {
     /// The bytes of a key.
     static func key(_ index: Int) -> [UInt8] {
         Array("key-\(index)".utf8)
+    }
+
+    /// The index of a key; nil for what no client writes.
+    static func number(ofKey key: [UInt8]) -> Int? {
+        Int(String(decoding: key.dropFirst("key-".utf8.count), as: UTF8.self))
     }
 
     /// Whether a key is never deleted and never expires.

@@ -1,10 +1,13 @@
 import ClusterPrimitives
+import Partitioning
 
 /// What a seed draws before it starts: the cluster, its disks and links, the clients, the faults.
 ///
 /// Swarm testing: a subset of the faults and narrow, varied bounds find more than everything at
 /// once (Groce et al., "Swarm Testing", 2012).
 struct Scenario {
+    /// What the keys hold.
+    var mode: ConflictMode
     /// Nodes of each datacenter.
     var nodes: [Int]
     /// Replicas of a key in each datacenter.
@@ -46,6 +49,13 @@ struct Scenario {
     var stallLimit: Int
 
     init(_ options: SimulationOptions, random: inout SeededRandom) {
+        // Of its own, so that a mode can be given without changing anything else.
+        var modeRandom = SeededRandom(seed: options.seed ^ 0x6D6F_6465)
+        let modes: [ConflictMode] = [
+            .lww, .lww, .lww, .siblings, .siblings, .siblings, .counter, .counter, .set, .set,
+        ]
+        let drawnMode = modeRandom.pick(modes)
+        mode = options.mode ?? drawnMode
         let count = min(16, max(1, options.nodeCount ?? random.number(in: 3...9)))
         if count >= 4, random.chance(1, in: 3) {
             let first = random.number(in: 2...(count - 2))
@@ -87,7 +97,7 @@ struct Scenario {
     var description: String {
         let places = zip(nodes, replicas).map { "\($0) nodes RF \($1)" }.joined(separator: " + ")
         return
-            "\(places), \(lanes) lane\(lanes == 1 ? "" : "s"), \(clients) clients, \(keys) keys, "
+            "\(mode), \(places), \(lanes) lane\(lanes == 1 ? "" : "s"), \(clients) clients, \(keys) keys, "
             + "flushes every \(flushPeriod) ms, faults \(faults)"
     }
 }

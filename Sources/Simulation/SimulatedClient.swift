@@ -3,6 +3,7 @@ import Causality
 import ClientProtocol
 import ClusterPrimitives
 import NodeCore
+import Partitioning
 
 /// A client that asks for one thing after another, now of this node, now of that one.
 final class SimulatedClient {
@@ -18,6 +19,8 @@ final class SimulatedClient {
     /// By key: the token of what it saw last.
     var contexts: [[UInt8]]
     var cursor = ScanCursor.start
+    /// An increment of unknown outcome that it sends again, with the id of the first time.
+    var retry: (key: Int, increment: Int)?
     /// Whether its scan began at the start and asked for everything.
     var scansAll = false
 
@@ -110,12 +113,13 @@ extension ClusterSimulation {
             case ..<96: History.isLasting(key) ? .put : .delete
             default: .scan
             }
-        let operation = history.begin(
+        var operation = history.begin(
             kind,
             key: kind == .scan ? 0 : key,
             level: level,
             datacenter: nodes[client.node].datacenter
         )
+        prepare(&operation, of: client)
         client.open = operation
         client.correlation += 1
         trace.add(
@@ -124,7 +128,10 @@ extension ClusterSimulation {
             place: client.index,
             number: UInt64(operation.number)
         )
-        let frame = encode(operation, client, keyspace, timeout: timeout)
+        let frame =
+            scenario.mode == .lww
+            ? encode(operation, client, keyspace, timeout: timeout)
+            : encodeUpdate(operation, client, keyspace, timeout: timeout)
         send(frame, on: connection, from: 0)
         let limit = timeout + Self.slack
         var life = -1
@@ -144,7 +151,7 @@ extension ClusterSimulation {
         }
     }
 
-    private func encode(
+    func encode(
         _ operation: History.Operation,
         _ client: SimulatedClient,
         _ keyspace: KeyspaceNumber,
@@ -168,13 +175,14 @@ extension ClusterSimulation {
                 keyspace: keyspace,
                 level: operation.level,
                 scope: .cluster,
+                kind: .value,
                 timeout: UInt32(timeout),
                 key: History.key(operation.key),
                 into: &writer
             )
         case .put, .delete:
             let isPut = operation.kind == .put
-            let hasContext = client.random.chance(1, in: 3)
+            let hasContext = client.random.chance(scenario.mode == .lww ? 1 : 2, in: 3)
             let expires =
                 isPut && !History.isLasting(operation.key) && client.random.chance(1, in: 8)
             WriteRequest.encode(
@@ -228,7 +236,10 @@ extension ClusterSimulation {
         else { return }
         client.inbox = Array(whole[body.end...])
         guard let operation = client.open, header.correlation == client.correlation else {
-            violate("client \(client.index) got an answer that it did not ask for")
+            violate(
+                "client \(client.index) got an answer of kind \(header.kind) to its request "
+                    + "\(header.correlation), which it does not wait for"
+            )
             return
         }
         trace.add(
@@ -249,6 +260,7 @@ extension ClusterSimulation {
         guard let operation = client.open else { return }
         client.open = nil
         if let wrong = history.end(operation, effect) { violate(wrong) }
+        noteEnd(of: operation, effect, client)
         pause(client, keyspace)
     }
 
@@ -265,6 +277,20 @@ extension ClusterSimulation {
     ) -> History.Effect {
         do {
             switch (ClientKind(rawValue: header.kind), operation.kind) {
+            case (.value?, .get) where scenario.mode != .lww:
+                let response = try ValueResponse(decoding: body, of: bytes)
+                judgeContents(response, operation, keyspace)
+                client.contexts[operation.key] = response.context
+                return .done
+            case (.written?, .put) where scenario.mode != .lww,
+                (.written?, .delete) where scenario.mode != .lww:
+                let response = try WrittenResponse(decoding: body, of: bytes)
+                client.contexts[operation.key] = response.context
+                acknowledged(response, operation, keyspace)
+                return .done
+            case (.page?, .scan) where scenario.mode != .lww:
+                judgeEntries(try PageResponse(decoding: body, of: bytes), operation, client)
+                return .done
             case (.value?, .get):
                 let response = try ValueResponse(decoding: body, of: bytes)
                 judge(response, operation, keyspace)
@@ -349,14 +375,18 @@ extension ClusterSimulation {
                 continue
             }
             seen[key] = true
+            guard let value = entry.contents.values.first else {
+                violate("a scan brought key-\(key) without a value")
+                continue
+            }
             let wrong = history.check(
-                entry.value.bytes,
+                value.bytes,
                 key,
-                entry.value.version,
+                value.version,
                 scenario.maximumValueSize
             )
             if let wrong { violate("in a scan: \(wrong)") }
-            if entry.value.version < operation.floors[key] {
+            if value.version < operation.floors[key] {
                 violate(
                     "scan \(operation.number) at \(operation.level) brought an old version of "
                         + "key-\(key)"

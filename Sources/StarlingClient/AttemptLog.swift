@@ -102,13 +102,18 @@ struct AttemptLog {
         let error = StarlingError(
             .timeout,
             message + ".",
-            advice: operation.isWrite
-                ? "It may have been written: read it, or repeat the same write."
-                : "Allow more time, or see which nodes are up.",
+            advice: adviceWhenUnknown,
             level: operation.level,
             written: operation.isWrite ? .unknown : .no
         )
         if operation.isWrite { unknown = unknown ?? error } else { failure = failure ?? error }
+    }
+
+    private var adviceWhenUnknown: String {
+        guard operation.isWrite else { return "Allow more time, or see which nodes are up." }
+        return operation.isIdempotent
+            ? "It may have been written: read it, or repeat the same write."
+            : "It may have been written: read it before you send it again."
     }
 
     /// The error of a request for which no node may be asked.
@@ -214,6 +219,8 @@ extension StarlingError {
             acknowledged: speaksOfReplicas && response.code == .timeout
                 ? Int(response.acknowledged) : nil,
             written: response.written == .no ? .no : .unknown,
+            values: response.values.compactMap { snapshot?.named($0) },
+            context: response.context,
             trace: snapshot?.named(response.trace) ?? []
         )
     }

@@ -2,8 +2,8 @@ public import ClusterPrimitives
 
 /// What a read found.
 public struct GetResult: Equatable, Sendable {
-    /// The values: none where the key is absent, more than one only where siblings are kept.
-    public let values: [StoredValue]
+    /// What the key holds.
+    public let contents: StoredContents
     /// What the reader has now seen: opaque, for a write that follows; empty where there is none.
     public let context: [UInt8]
     /// The level at which it was read; nil for a node's own copy.
@@ -18,6 +18,10 @@ public struct GetResult: Equatable, Sendable {
     public let repaired: Int
     /// What happened, where it was asked for.
     public let trace: [TraceEntry]
+
+    /// The values: none where the key is absent or holds something else, more than one only where
+    /// siblings are kept.
+    public var values: [StoredValue] { contents.values }
 }
 
 /// What became of a write that reached its level.
@@ -48,18 +52,25 @@ public struct PutResult: Equatable, Sendable {
     public let required: Int
     /// Whether a newer write was in the way.
     public let shadowed: Shadowed
+    /// How many values the coordinator holds of the key now, where siblings are kept; else 0.
+    ///
+    /// Other replicas may hold more; a read at a level tells what they hold.
+    public let siblings: Int
+    /// The sum of a counter as the coordinator knows it now; else 0.
+    public let sum: Int64
     /// What happened, where it was asked for.
     public let trace: [TraceEntry]
 }
 
 /// One page of a scan.
 public struct ScanPage: Equatable, Sendable {
-    /// One key and its value.
+    /// One key and what it holds.
     public struct Entry: Equatable, Sendable {
         /// The key.
         public let key: [UInt8]
-        /// Its value; the bytes are empty where only keys were asked for.
-        public let value: StoredValue
+        /// What it holds; where only keys were asked for, the bytes of values are empty, and
+        /// sums, sets and maps are those of an absent key.
+        public let contents: StoredContents
     }
 
     /// Entries in (token, key) order; may be empty though more follow.

@@ -15,6 +15,10 @@ public struct KeyspaceDescription: Equatable, Sendable {
         case set = 4
         /// They are joined field by field.
         case map = 5
+        /// They are joined: of a member's addition and removal the later wins.
+        case lastWriterSet = 6
+        /// They are added up, and none may be negative.
+        case growOnlyCounter = 7
 
         /// `lww`.
         public var description: String {
@@ -24,6 +28,8 @@ public struct KeyspaceDescription: Equatable, Sendable {
             case .counter: "counter"
             case .set: "set"
             case .map: "map"
+            case .lastWriterSet: "lww-set"
+            case .growOnlyCounter: "grow-counter"
             }
         }
 

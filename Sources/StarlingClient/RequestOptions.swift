@@ -38,14 +38,19 @@ public struct WriteOptions: Sendable {
     /// Whether the answer shall tell what happened.
     public var isTraced = false
     /// The context of the read that the write follows; empty for none.
+    ///
+    /// What removes without one removes what a read at the level of the write sees.
     public var context: [UInt8] = []
     /// How long the value lives; nil stands for the keyspace's lifetime.
+    ///
+    /// Only of values: counters, sets and maps do not expire.
     public var lifetime: Duration?
-    /// What becomes of a write that meets a newer one.
+    /// What becomes of a write that meets a newer one; siblings, counters, sets and maps never do.
     public var conflict = Conflict.restamp
     /// Whether a write whose outcome is unknown is sent again while there is time.
     ///
-    /// Safe where the same key gets the same value and no one else writes it.
+    /// Safe where the same key gets the same value and no one else writes it. Without effect where
+    /// siblings are kept, and on increments, which are repeated if they have an operation's id.
     public var retriesUnknownOutcome = false
 
     /// The keyspace's level and the configuration's time.

@@ -6,19 +6,21 @@ internal import Partitioning
 internal import Synchronization
 
 extension StarlingClient {
-    /// Reads a key.
+    /// Reads a key of a keyspace that holds values.
     ///
     /// - Returns: a result without values where the key is absent.
-    /// - Throws: `StarlingError`, `notFound` only for an unknown keyspace.
+    /// - Throws: `StarlingError`, `notFound` only for an unknown keyspace, `invalid` where the
+    ///   keyspace holds counters, sets or maps.
     public func get(
         _ key: [UInt8],
         in keyspace: String,
         options: ReadOptions = ReadOptions()
     ) async throws(StarlingError) -> GetResult {
-        try await get(key, in: keyspace, options: options, from: nil)
+        try await read(.value, key, in: keyspace, options: options, from: nil)
     }
 
-    /// Reads one node's own copy of a key, without asking or repairing the others.
+    /// Reads one node's own copy of a key, whatever it holds, without asking or repairing the
+    /// others.
     ///
     /// - Throws: `notFound` where there is no such node or keyspace.
     public func getOwnCopy(
@@ -27,10 +29,13 @@ extension StarlingClient {
         from node: String,
         options: ReadOptions = ReadOptions()
     ) async throws(StarlingError) -> GetResult {
-        try await get(key, in: keyspace, options: options, from: node)
+        try await read(nil, key, in: keyspace, options: options, from: node)
     }
 
-    private func get(
+    /// Reads a key of a keyspace that holds this kind, or any for nil: what the level asks for, or
+    /// one node's own copy.
+    func read(
+        _ kind: DataKind?,
         _ key: [UInt8],
         in name: String,
         options: ReadOptions,
@@ -51,6 +56,7 @@ extension StarlingClient {
                     keyspace: keyspace.number,
                     level: options.consistency,
                     scope: node == nil ? .cluster : .ownCopy,
+                    kind: kind,
                     timeout: milliseconds,
                     key: key,
                     into: &writer
@@ -64,10 +70,15 @@ extension StarlingClient {
             reply = try await perform(operation, level, key, keyspace, snapshot)
         }
         let response = try decode(reply, "value") { body, bytes throws(CodingError) in
-            try ValueResponse(decoding: body, of: bytes)
+            let response = try ValueResponse(decoding: body, of: bytes)
+            let found = response.contents.kind
+            guard kind == nil || found == kind else {
+                throw .invalid(field: "kind of contents", value: UInt64(found.rawValue))
+            }
+            return response
         }
         return GetResult(
-            values: response.values.map(snapshot.named),
+            contents: snapshot.named(response.contents),
             context: response.context,
             consistency: response.level,
             coordinator: snapshot.name(of: response.coordinator),
@@ -80,7 +91,12 @@ extension StarlingClient {
 
     /// Writes a value.
     ///
+    /// Where siblings are kept it replaces the values that the options' context has seen, and
+    /// without one none.
+    ///
     /// - Throws: `StarlingError`; its `written` says whether the value may be there nonetheless.
+    ///   `conflict` where more siblings would be kept than are allowed, with those that are there
+    ///   and the context that replaces them.
     public func put(
         _ value: [UInt8],
         for key: [UInt8],
@@ -94,10 +110,14 @@ extension StarlingClient {
                 advice: "Split it over several keys."
             )
         }
-        return try await write(.put, value, for: key, in: keyspace, options: options)
+        return try await write(value, for: key, in: keyspace, options: options)
     }
 
-    /// Deletes a key.
+    /// Deletes a key, whatever it holds.
+    ///
+    /// Where siblings, sets or maps are kept, what the options' context has seen is deleted, and
+    /// without one what a read at the level of the delete sees: what is written at the same time
+    /// stays. A counter begins again at 0.
     ///
     /// - Throws: `StarlingError`; its `written` says whether the key may be deleted nonetheless.
     public func delete(
@@ -105,7 +125,14 @@ extension StarlingClient {
         in keyspace: String,
         options: WriteOptions = WriteOptions()
     ) async throws(StarlingError) -> PutResult {
-        try await write(.delete, [], for: key, in: keyspace, options: options)
+        try Self.check(key: key)
+        var options = options
+        switch try await keyspaceForWrite(keyspace).0.mode {
+        case .lww, .counter, .growOnlyCounter: break
+        case .siblings, .set, .map, .lastWriterSet:
+            options = try await seeing(nil, key, in: keyspace, options: options)
+        }
+        return try await write(nil, for: key, in: keyspace, options: options)
     }
 
     /// As `keyspace`, with errors that say what became of the write.
@@ -123,42 +150,102 @@ extension StarlingClient {
         }
     }
 
+    /// The options of a removal, with the context of what a read at its level sees where they have
+    /// none; the read takes from the time that they allow.
+    func seeing(
+        _ kind: DataKind?,
+        _ key: [UInt8],
+        in keyspace: String,
+        options: WriteOptions
+    ) async throws(StarlingError) -> WriteOptions {
+        try Self.check(key: key)
+        guard options.context.isEmpty else { return options }
+        let start = MonotonicInstant.now
+        let timeout = options.timeout ?? configuration.requestTimeout
+        let writeLevel = try await keyspaceForWrite(keyspace).0.writeConsistency
+        let level = options.consistency ?? writeLevel
+        var options = options
+        do throws(StarlingError) {
+            let read = ReadOptions(consistency: level, timeout: timeout)
+            options.context =
+                try await self.read(kind, key, in: keyspace, options: read, from: nil).context
+        } catch {
+            var error = error
+            error.advice = "Nothing was written. " + error.advice
+            throw error
+        }
+        let remaining = timeout - (MonotonicInstant.now - start)
+        guard remaining >= RetryPolicy.leastTime else {
+            throw StarlingError(
+                .timeout,
+                "reading what is to be removed took all of \(timeout).",
+                advice: "Nothing was written. Allow more time, or give the context of a read.",
+                level: level
+            )
+        }
+        options.timeout = remaining
+        return options
+    }
+
+    /// Writes a value, or deletes a key.
     private func write(
-        _ kind: ClientKind,
-        _ value: [UInt8],
+        _ value: [UInt8]?,
         for key: [UInt8],
         in name: String,
         options: WriteOptions
     ) async throws(StarlingError) -> PutResult {
+        let lifetime = options.lifetime.map { max(1, $0.wholeMilliseconds) } ?? 0
+        return try await write(
+            value == nil ? .delete : .put,
+            key,
+            in: name,
+            options: options,
+            isIdempotent: { $0.mode == .lww }
+        ) { keyspace, milliseconds, writer in
+            WriteRequest.encode(
+                keyspace: keyspace.number,
+                level: options.consistency,
+                conflict: options.conflict == .fail ? .fail : .restamp,
+                timeout: milliseconds,
+                lifetime: UInt64(lifetime),
+                key: key,
+                context: options.context,
+                value: value ?? [],
+                into: &writer
+            )
+        }
+    }
+
+    /// Sends a write of any kind to a coordinator of its key.
+    ///
+    /// It is idempotent if doing it twice does no more than once, so that it may be sent again when
+    /// its outcome is unknown and the options allow it. `encode` writes the body; it gets the
+    /// milliseconds that the coordinator has.
+    func write(
+        _ kind: ClientKind,
+        _ key: [UInt8],
+        in name: String,
+        options: WriteOptions,
+        isIdempotent: (Keyspace) -> Bool,
+        encode: @escaping (Keyspace, UInt32, inout ByteWriter) -> Void
+    ) async throws(StarlingError) -> PutResult {
         try Self.check(key: key)
-        guard options.context.count <= WriteRequest.maximumContextSize else {
+        guard options.context.count <= CausalContext.maximumSize else {
             throw StarlingError(.invalid, "the context is too long to be one.")
         }
         let (keyspace, snapshot) = try await keyspaceForWrite(name)
         let level = options.consistency ?? keyspace.writeConsistency
-        let lifetime = options.lifetime.map { max(1, $0.wholeMilliseconds) } ?? 0
-        let isRepeatable = options.retriesUnknownOutcome && keyspace.mode == .lww
+        let isIdempotent = isIdempotent(keyspace)
         let operation = Operation(
             kind: kind,
             answer: .written,
-            repetition: isRepeatable ? .allowed : .harmful,
+            repetition: isIdempotent && options.retriesUnknownOutcome ? .allowed : .harmful,
             isWrite: true,
+            isIdempotent: isIdempotent,
             timeout: options.timeout,
             isTraced: options.isTraced,
             level: level,
-            encode: { milliseconds, writer in
-                WriteRequest.encode(
-                    keyspace: keyspace.number,
-                    level: options.consistency,
-                    conflict: options.conflict == .fail ? .fail : .restamp,
-                    timeout: milliseconds,
-                    lifetime: UInt64(lifetime),
-                    key: key,
-                    context: options.context,
-                    value: value,
-                    into: &writer
-                )
-            }
+            encode: { milliseconds, writer in encode(keyspace, milliseconds, &writer) }
         )
         let reply = try await perform(operation, level, key, keyspace, snapshot)
         let response = try decode(reply, "write's answer", ofWrite: true) {
@@ -253,7 +340,21 @@ extension PutResult {
             acknowledged: Int(response.acknowledged),
             required: Int(response.required),
             shadowed: shadowed,
+            siblings: Int(response.siblings),
+            sum: response.sum,
             trace: snapshot.named(response.trace)
         )
+    }
+}
+
+extension KeyContents {
+    /// The kind that a request asks for.
+    fileprivate var kind: DataKind {
+        switch self {
+        case .values: .value
+        case .counter: .counter
+        case .set: .set
+        case .map: .map
+        }
     }
 }

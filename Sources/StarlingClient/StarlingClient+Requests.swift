@@ -16,6 +16,8 @@ extension StarlingClient {
         var repetition: RetryPolicy.Repetition
         /// Whether it changes anything, so that a lost answer leaves its outcome open.
         var isWrite = false
+        /// Whether doing it twice does no more than once.
+        var isIdempotent = true
         /// Nil stands for the configuration's.
         var timeout: Duration?
         var isTraced = false

@@ -51,7 +51,7 @@ extension StarlingClient {
         }
         return ScanPage(
             entries: page.entries.map {
-                ScanPage.Entry(key: $0.key, value: snapshot.named($0.value))
+                ScanPage.Entry(key: $0.key, contents: snapshot.named($0.contents))
             },
             next: page.next.map(ScanPosition.init),
             repaired: Int(page.repaired)

@@ -17,7 +17,8 @@ public struct StarlingError: Error, Equatable, Sendable {
         public static let unavailable = Code("unavailable")
         /// The time was up, or a connection broke, after the request was sent.
         public static let timeout = Code("timeout")
-        /// Siblings, or a shadowed write, where the caller asked to be told.
+        /// Siblings, or a shadowed write, where the caller asked to be told; or more siblings than
+        /// are kept.
         public static let conflict = Code("conflict")
         /// The certificate does not allow it.
         public static let forbidden = Code("forbidden")
@@ -63,6 +64,10 @@ public struct StarlingError: Error, Equatable, Sendable {
     public var acknowledged: Int?
     /// Whether the request may have changed anything.
     public var written: Written
+    /// The values in the way of a write that was refused because too many would be kept.
+    public var values: [StoredValue]
+    /// What one who reads those values has seen: opaque, for the write that replaces them.
+    public var context: [UInt8]
     /// What happened, where it was asked for.
     public var trace: [TraceEntry]
 
@@ -76,6 +81,8 @@ public struct StarlingError: Error, Equatable, Sendable {
         alive: Int? = nil,
         acknowledged: Int? = nil,
         written: Written = .no,
+        values: [StoredValue] = [],
+        context: [UInt8] = [],
         trace: [TraceEntry] = []
     ) {
         self.code = code
@@ -86,6 +93,8 @@ public struct StarlingError: Error, Equatable, Sendable {
         self.alive = alive
         self.acknowledged = acknowledged
         self.written = written
+        self.values = values
+        self.context = context
         self.trace = trace
     }
 }

@@ -13,7 +13,8 @@ struct Starling: AsyncParsableCommand {
             DevCommand.self, NodeCommand.self, TopologyCommand.self, CertCommand.self,
             ConfigCommand.self,
             PutCommand.self, GetCommand.self, DeleteCommand.self, ScanCommand.self,
-            ImportCommand.self, ExportCommand.self, KeyspaceCommand.self,
+            ImportCommand.self, ExportCommand.self,
+            CounterCommand.self, SetCommand.self, MapCommand.self, KeyspaceCommand.self,
             StatusCommand.self, RingCommand.self, FlushCommand.self, CompactCommand.self,
             VerifyCommand.self, ScrubCommand.self, BenchCommand.self, SimulateCommand.self,
         ]

@@ -59,6 +59,10 @@ struct HeldSet: Equatable {
 
     var context: VersionVector { decoded?.context(in: bytes.span.bytes) ?? VersionVector() }
 
+    func seen(by context: VersionVector?, at wall: WallClockTime) -> SeenSiblings {
+        SiblingSet.seen(by: context, of: decoded, in: bytes.span.bytes, at: wall)
+    }
+
     var siblings: [Sibling] {
         guard let set = decoded else { return [] }
         var cursor = SiblingSet.Cursor(set)

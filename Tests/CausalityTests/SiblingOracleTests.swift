@@ -78,7 +78,7 @@ private struct OracleRun {
         var events: UInt64 = 0
         switch random.below(4) {
         case 0: break
-        case 1: (seen, events) = (.everything, replicas[place].known)
+        case 1: (seen, events) = (.vector(replicas[place].held.context), replicas[place].known)
         default: (seen, events) = (.vector(client.held.context), client.known)
         }
         let event = oracle.seen.count

@@ -80,16 +80,26 @@ import Testing
         held.put("a", by: someone(1))
         held.put(nil, seen: .vector(held.context), by: someone(1))
         held.put("x", by: someone(2), expiry: 5)
-        let seen = SiblingSet.seen(by: nil, of: held.decoded, at: wall)
-        #expect(seen == .everything)
+        let seen = held.seen(by: nil, at: wall)
+        #expect(seen == .vector(held.context))
         held.put("b", seen: seen, by: someone(3))
         #expect(held.siblings.count == 1)
         #expect(held.values() == ["b"])
-        #expect(SiblingSet.seen(by: nil, of: held.decoded, at: wall) == .nothing)
-        #expect(
-            SiblingSet.seen(by: held.context, of: held.decoded, at: wall) == .vector(held.context)
-        )
-        #expect(SiblingSet.seen(by: nil, of: nil, at: wall) == .nothing)
+        #expect(held.seen(by: nil, at: wall) == .nothing)
+        #expect(held.seen(by: held.context, at: wall) == .vector(held.context))
+        #expect(HeldSet().seen(by: nil, at: wall) == .nothing)
+    }
+
+    @Test func `a view with nothing to show is seen on top of the context, not in its place`() {
+        let wall = WallClockTime(milliseconds: 9)
+        var elsewhere = HeldSet()
+        elsewhere.put("a", by: someone(1))
+        var held = HeldSet()
+        held.put(nil, by: someone(2))
+        held.put("b", seen: held.seen(by: elsewhere.context, at: wall), by: someone(2))
+        #expect(held.context.contains(Dot(actor: someone(1), counter: 1)))
+        held.merge(elsewhere)
+        #expect(held.values() == ["b"])
     }
 
     @Test func `an expired value is kept, hashed and joined as before, and shown no more`() {
@@ -100,7 +110,7 @@ import Testing
         #expect(held.decoded?.droppableFrom == 100)
         held.put("b", by: someone(1), expiry: 50)
         #expect(held.decoded?.droppableFrom == 100)
-        held.put(nil, seen: .everything, by: someone(1), at: 77)
+        held.put(nil, seen: .vector(held.context), by: someone(1), at: 77)
         #expect(held.decoded?.droppableFrom == 0)
         #expect(held.decoded?.newestVersion == Drawn.stamp(77))
     }
@@ -136,8 +146,8 @@ import Testing
 
     @Test func `a purge is outlived by an actor whose numbers begin above the old ones`() {
         var one = HeldSet()
-        for name in ["a", "b"] { one.put(name, seen: .everything, by: someone(1), at: 5) }
-        one.put(nil, seen: .everything, by: someone(1), at: 6)
+        for name in ["a", "b"] { one.put(name, seen: .vector(one.context), by: someone(1), at: 5) }
+        one.put(nil, seen: .vector(one.context), by: someone(1), at: 6)
         let notPurged = one
         var careless = HeldSet()
         careless.put("new", by: someone(1), at: 9)

@@ -60,6 +60,14 @@ struct TestCluster {
 
     /// A command with the admin's profile.
     func starling(_ arguments: String..., input: String = "") async throws -> BuiltProgram.Outcome {
+        try await starling(all: arguments, input: input)
+    }
+
+    /// A command with the admin's profile.
+    func starling(
+        all arguments: [String],
+        input: String = ""
+    ) async throws -> BuiltProgram.Outcome {
         try await BuiltProgram.run(
             arguments,
             input: input,

@@ -60,6 +60,7 @@ package struct MessageCodec: Sendable {
                     keyspace: get.keyspace,
                     level: get.level,
                     scope: get.scope,
+                    kind: get.kind,
                     timeout: get.timeout,
                     key: bytes.array(get.key),
                     into: &$0
@@ -71,6 +72,20 @@ package struct MessageCodec: Sendable {
         MessageCodec(ClientKind.scan) { body, bytes throws(CodingError) in
             let message = try ScanRequest(decoding: body, of: bytes)
             return written(message.encode)
+        },
+        MessageCodec(ClientKind.update) { body, bytes throws(CodingError) in
+            let update = try UpdateRequest(decoding: body, of: bytes)
+            return written {
+                UpdateRequest.encode(
+                    keyspace: update.keyspace,
+                    level: update.level,
+                    timeout: update.timeout,
+                    key: bytes.array(update.key),
+                    context: bytes.array(update.context),
+                    change: update.change,
+                    into: &$0
+                )
+            }
         },
         MessageCodec(ClientKind.createKeyspace) { body, bytes throws(CodingError) in
             let message = try CreateKeyspaceRequest(decoding: body, of: bytes)

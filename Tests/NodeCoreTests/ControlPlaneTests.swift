@@ -320,8 +320,7 @@ import Testing
             ("users", 1, "dc1", 0, "0 replicas"),
             ("", 1, "dc1", 1, "cannot be the name"),
             ("a/b", 1, "dc1", 1, "cannot be the name"),
-            ("users", 2, "dc1", 1, "lww"),
-            ("users", 200, "dc1", 1, "lww"),
+            ("users", 200, "dc1", 1, "no mode 200"),
         ] as [(String, UInt8, String, UInt8, String)]
     )
     func `that make no sense are refused with the reason`(

@@ -18,11 +18,16 @@ final class LaneCluster {
         /// Writes that wait to be made durable, while `holdsWrites`.
         var heldWrites: [(StorageJob, [UInt8])] = []
         var holdsWrites = false
+        /// Whether changes of its own copies wait to be made durable, too.
+        var holdsUpdates = false
         var isUnreadable = false
         var isUp = true
+        /// Who mints this node's dots.
+        var actor: ActorID
 
-        init(_ lane: consuming Lane) {
+        init(_ lane: consuming Lane, actor: ActorID) {
             self.lane = lane
+            self.actor = actor
         }
     }
 
@@ -55,6 +60,7 @@ final class LaneCluster {
         _ replication: [String: Int],
         nodesPerDatacenter: Int = 3,
         datacenters: [String] = ["dc1", "dc2"],
+        mode: ConflictMode = .lww,
         settings: NodeSettings = NodeSettings()
     ) throws {
         var members: [FoundingMember] = []
@@ -77,12 +83,14 @@ final class LaneCluster {
                 name: "k",
                 replication: replication.sorted { $0.key < $1.key }.map {
                     KeyspaceDefinition.Replication(datacenter: $0.key, replicas: $0.value)
-                }
+                },
+                mode: mode
             )
         )
         keyspace = topology.keyspaces[0]
         for member in topology.members {
             let bound = HybridTimestamp(rawValue: .max)
+            let actor = ActorID(high: 0, low: UInt64(member.id.rawValue))
             nodes[member.id] = Node(
                 Lane(
                     identity: NodeIdentity(
@@ -90,10 +98,7 @@ final class LaneCluster {
                         name: member.name,
                         clusterName: "test",
                         clusterIdentifier: topology.clusterIdentifier,
-                        incarnation: Incarnation(
-                            start: 1,
-                            actor: ActorID(high: 0, low: 1)
-                        )
+                        incarnation: Incarnation(start: 1, actor: actor)
                     ),
                     lane: 0,
                     view: ClusterView(topology: topology, me: member.id),
@@ -105,7 +110,8 @@ final class LaneCluster {
                     clockBound: bound,
                     clockStart: .zero,
                     random: SeededRandom(seed: UInt64(member.id.rawValue))
-                )
+                ),
+                actor: actor
             )
         }
         refreshLiveness()
@@ -270,6 +276,7 @@ final class LaneCluster {
                 keyspace: keyspace.number,
                 level: level,
                 scope: scope,
+                kind: nil,
                 timeout: 1000,
                 key: Array(key.utf8),
                 into: &$0
@@ -319,6 +326,7 @@ final class LaneCluster {
     func release(_ name: String) {
         guard let node = node(name) else { return }
         node.holdsWrites = false
+        node.holdsUpdates = false
         let held = node.heldWrites
         node.heldWrites = []
         for (job, payload) in held { perform(job, payload, on: node) }
@@ -422,7 +430,10 @@ final class LaneCluster {
             let existing = node.records[job.keyspace]?[key]
             var status = WriteStatus.applied
             var shadow = Version.zero
-            if let existing, !LastWriterWins.incomingWins(existing, record) {
+            if keyspace.mode != .lww {
+                let joined = keyspace.mode.records.joined(existing ?? [], record)
+                node.records[job.keyspace, default: [:]][key] = joined
+            } else if let existing, !LastWriterWins.incomingWins(existing, record) {
                 let stored = try? StoredRecord(
                     decoding: ByteRange(offset: 0, count: existing.count),
                     of: existing.span.bytes
@@ -443,20 +454,26 @@ final class LaneCluster {
             let record =
                 node.records[job.keyspace]?[Array(payload[key.offset..<key.end])] ?? []
             let range = ByteRange(offset: 0, count: record.count)
-            let stored = try? StoredRecord(decoding: range, of: record.span.bytes)
+            let summary = try? keyspace.mode.records.summary(range, of: record.span.bytes)
             node.lane.completed(
                 .read(
                     job.origin,
                     node.isUnreadable ? .unknown : record.isEmpty ? .absent : .found,
                     contents: contents,
-                    digest: record.isEmpty
-                        ? 0 : StoredRecord.digest(range, of: record.span.bytes),
-                    version: stored?.version ?? .zero,
+                    digest: keyspace.mode.records.digest(range, of: record.span.bytes),
+                    version: summary?.newestVersion ?? .zero,
                     record: contents == .record ? record : []
                 ),
                 at: now,
                 into: &node.effects
             )
+        case .update(let update):
+            if node.holdsUpdates {
+                node.heldWrites.append((job, payload))
+                return
+            }
+            let result = change(update, in: job.keyspace, on: node)
+            node.lane.completed(.updated(job.origin, result), at: now, into: &node.effects)
         case .scan(let scan):
             var records = (node.records[job.keyspace] ?? [:]).map { key, record in
                 ScannedRecord(token: Token(ofKey: key).ordered, key: key, record: record)
@@ -488,6 +505,38 @@ final class LaneCluster {
                 at: now,
                 into: &node.effects
             )
+        }
+    }
+
+    private func change(
+        _ update: KeyUpdate,
+        in number: KeyspaceNumber,
+        on node: Node
+    ) -> UpdateResult {
+        let mode = keyspace.mode.records
+        let own = node.records[number]?[update.key] ?? []
+        if node.isUnreadable, update.base == nil { return .unreadable }
+        let copy = mode.joined(node.isUnreadable ? [] : own, update.base ?? [])
+        let outcome = mode.apply(
+            update.change,
+            seen: update.context,
+            to: copy,
+            UpdateTerms(
+                version: update.version,
+                actor: node.actor,
+                wall: update.wall,
+                maximumSize: Limits.maximumRecordSize
+            )
+        )
+        switch outcome {
+        case .changed(let record, let answer):
+            let kept = mode.joined(update.base ?? [], record)
+            node.records[number, default: [:]][update.key] = mode.joined(own, kept)
+            return .applied(record: kept, answer)
+        case .unchanged(let answer):
+            return .unchanged(record: copy, answer)
+        case .refused(let refusal):
+            return .refused(refusal, record: copy)
         }
     }
 }

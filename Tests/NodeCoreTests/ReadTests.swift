@@ -154,6 +154,7 @@ import Testing
                 keyspace: cluster.keyspace.number,
                 level: .one,
                 scope: .cluster,
+                kind: .value,
                 timeout: 1000,
                 key: Array("a".utf8),
                 into: &$0
@@ -266,6 +267,7 @@ import Testing
                 keyspace: cluster.keyspace.number,
                 level: level,
                 scope: .cluster,
+                kind: .value,
                 timeout: 1000,
                 key: Array(key.utf8),
                 into: &$0

@@ -124,14 +124,18 @@ import Testing
         )
         #expect(turn.results.isEmpty)
         let check = try #require(turn.deferred.first)
-        guard case .written(_, .shadowed, let version, let shadow) = fixture.store.run(check) else {
+        var next: [ReplicaStore.DeferredJob] = []
+        guard
+            case .written(_, .shadowed, let version, let shadow)? =
+                fixture.store.run(check, next: &next).first
+        else {
             Issue.record("the table's newer version was not met")
             return
         }
         #expect(version == StoreFixture.version(3))
         #expect(shadow == StoreFixture.version(5))
         // Where there is no room for the look-up, the write is neither applied nor refused.
-        guard case .written(_, .failed, _, _) = check.refused else {
+        guard case .written(_, .failed, _, _)? = fixture.store.refuse(check).first else {
             Issue.record("a check that was not made claims to know")
             return
         }

@@ -19,7 +19,8 @@ final class StoreFixture {
     /// A topology of one node with keyspaces of these names.
     static func topology(
         _ names: [String] = ["users"],
-        compression: BlockCompression = .none
+        compression: BlockCompression = .none,
+        mode: ConflictMode = .lww
     ) throws -> Topology {
         let member = FoundingMember(
             name: "n1",
@@ -34,6 +35,7 @@ final class StoreFixture {
                 KeyspaceDefinition(
                     name: name,
                     replication: [.init(datacenter: "dc1", replicas: 1)],
+                    mode: mode,
                     compression: compression
                 )
             )
@@ -44,6 +46,7 @@ final class StoreFixture {
     init(
         _ disk: InMemoryFileSystem = InMemoryFileSystem(),
         topology: Topology? = nil,
+        actor: ActorID = ActorID(high: 1, low: 1),
         diskReserve: Int = 0
     ) throws {
         self.disk = disk
@@ -57,6 +60,7 @@ final class StoreFixture {
             directory: "/store",
             on: faults,
             topology: try topology ?? Self.topology(),
+            actor: actor,
             options: options
         )
     }
@@ -118,6 +122,77 @@ final class StoreFixture {
         return turn
     }
 
+    /// One turn of updates, stamped one after another.
+    ///
+    /// `base`: what each is told that the others hold.
+    func update(
+        _ updates: [(key: String, change: RecordUpdate)],
+        base: [UInt8]? = nil,
+        stamp: UInt64 = 0,
+        keyspace: KeyspaceNumber = StoreFixture.keyspace
+    ) -> Turn {
+        var turn = Turn()
+        let jobs = updates.map { key, change in
+            let origin = origin()
+            let keyBytes = Array(key.utf8)
+            return StorageJob(
+                origin: origin,
+                keyspace: keyspace,
+                token: Token(ofKey: keyBytes).ordered,
+                work: .update(
+                    KeyUpdate(
+                        key: keyBytes,
+                        change: change,
+                        context: nil,
+                        version: Self.version(stamp + 1000 * origin.correlation),
+                        wall: WallClockTime(milliseconds: 0),
+                        base: base
+                    )
+                )
+            )
+        }
+        turn.staged = store.submit(
+            jobs: jobs,
+            payload: [],
+            results: &turn.results,
+            deferred: &turn.deferred
+        )
+        return turn
+    }
+
+    /// A whole update.
+    func update(_ key: String, _ change: RecordUpdate) {
+        let turn = update([(key, change)])
+        let isDurable = (try? store.sync()) != nil
+        _ = finish(turn, isDurable: isDurable)
+    }
+
+    /// A whole write of an encoded record, as a replica stores it.
+    func write(_ key: String, record: [UInt8]) {
+        let keyBytes = Array(key.utf8)
+        var turn = Turn()
+        turn.staged = store.submit(
+            jobs: [
+                StorageJob(
+                    origin: origin(),
+                    keyspace: Self.keyspace,
+                    token: Token(ofKey: keyBytes).ordered,
+                    work: .write(
+                        key: ByteRange(offset: 0, count: keyBytes.count),
+                        record: ByteRange(offset: keyBytes.count, count: record.count),
+                        version: Self.version(5),
+                        purpose: .repair
+                    )
+                )
+            ],
+            payload: keyBytes + record,
+            results: &turn.results,
+            deferred: &turn.deferred
+        )
+        let isDurable = (try? store.sync()) != nil
+        _ = finish(turn, isDurable: isDurable)
+    }
+
     /// Ends a turn and runs what it put off.
     func finish(_ turn: Turn, isDurable: Bool = true) -> [StorageResult] {
         var turn = turn
@@ -129,7 +204,12 @@ final class StoreFixture {
                 deferred: &turn.deferred
             )
         }
-        return turn.results + turn.deferred.map(store.run)
+        var waiting = turn.deferred
+        while !waiting.isEmpty {
+            let job = waiting.removeFirst()
+            turn.results += store.run(job, next: &waiting)
+        }
+        return turn.results
     }
 
     /// A whole write: status and shadow.

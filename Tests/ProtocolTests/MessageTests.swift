@@ -98,7 +98,13 @@ import Testing
                 [1, 0, 0, 0, 1, 0, 0, 0, 97, 0] + .init(repeating: 0, count: 64) + many
             ),
             ("client statusReport", [1] + many),
-            ("client value", many),
+            ("client value", [1] + many),
+            ("client value", [3] + many),
+            ("client value", [4] + many),
+            (
+                "client update",
+                [7, 0, 0, 0, 0, 0, 0, 0, 0] + .init(repeating: 0, count: 8) + [2] + many
+            ),
             (
                 "client createKeyspace",
                 [1, 0, 0, 0, 97, 1] + .init(repeating: 0, count: 8) + level + [0] + many

@@ -74,6 +74,20 @@ enum SampleMessages {
         }
     }
 
+    private static func update(_ change: UpdateRequest.Change) -> [UInt8] {
+        written {
+            UpdateRequest.encode(
+                keyspace: KeyspaceNumber(7),
+                level: .quorum,
+                timeout: 2000,
+                key: Array("alice".utf8),
+                context: [1, 2],
+                change: change,
+                into: &$0
+            )
+        }
+    }
+
     private static func scan(after: [UInt8]?) -> [UInt8] {
         written(
             ScanRequest(
@@ -96,6 +110,7 @@ enum SampleMessages {
                 keyspace: KeyspaceNumber(7),
                 level: .localQuorum,
                 scope: .ownCopy,
+                kind: .set,
                 timeout: 2000,
                 key: Array("alice".utf8),
                 into: &$0
@@ -105,6 +120,20 @@ enum SampleMessages {
         "client delete": write([]),
         "client scan": scan(after: Array("al".utf8)),
         "client scan, from a token": scan(after: nil),
+        "client update": update(.increment(-3, id: [7])),
+        "client update, an addition": update(.add([[1], [2]])),
+        "client update, a removal": update(.remove([[1]])),
+        "client update, a register": update(.change(field: [97], .write([1, 2]))),
+        "client update, a field's increment": update(.change(field: [97], .increment(4))),
+        "client update, a field's addition": update(.change(field: [97], .add([[1]]))),
+        "client update, a field's removal": update(.change(field: [97], .remove([[1]]))),
+        "client update, a field's stamped addition": update(
+            .change(field: [97], .stampAdded([[1]]))
+        ),
+        "client update, a field's stamped removal": update(
+            .change(field: [97], .stampRemoved([[1]]))
+        ),
+        "client update, a field": update(.removeField(MapFieldName([97], .counter))),
         "client createKeyspace": written(
             CreateKeyspaceRequest(
                 name: "users",
@@ -166,10 +195,10 @@ enum SampleMessages {
         ),
         "client value": written(
             ValueResponse(
-                values: [
+                contents: .values([
                     VersionedValue(version: version, expiry: expiry, bytes: [1, 2]),
                     VersionedValue(version: .zero, expiry: nil, bytes: []),
-                ],
+                ]),
                 context: [9, 8],
                 level: .two,
                 coordinator: NodeID(3),
@@ -189,8 +218,20 @@ enum SampleMessages {
                 acknowledged: 2,
                 required: 2,
                 shadowed: .restamped,
+                siblings: 3,
+                sum: -2,
                 trace: trace
             ).encode
+        ),
+        "client value, a counter": contents(.counter(-7)),
+        "client value, a set": contents(.set([[1], [], [2, 3]])),
+        "client value, a map": contents(
+            .map([
+                MapEntry(name: [97], contents: .register([1])),
+                MapEntry(name: [97], contents: .counter(-1)),
+                MapEntry(name: [97], contents: .set([[5]])),
+                MapEntry(name: [98], contents: .lastWriterSet([])),
+            ])
         ),
         "client page": page(next: ScanCursor(token: 5, after: [1])),
         "client page, the last": page(next: nil),
@@ -219,10 +260,26 @@ enum SampleMessages {
                 acknowledged: 1,
                 message: "n2 did not answer",
                 advice: "Try again.",
+                values: [VersionedValue(version: version, expiry: expiry, bytes: [1, 2])],
+                context: [4],
                 trace: trace
             ).encode
         ),
     ]
+
+    private static func contents(_ contents: KeyContents) -> [UInt8] {
+        written(
+            ValueResponse(
+                contents: contents,
+                context: [],
+                level: nil,
+                coordinator: NodeID(1),
+                required: 1,
+                responded: 1,
+                repaired: 0
+            ).encode
+        )
+    }
 
     private static func page(next: ScanCursor?) -> [UInt8] {
         written(
@@ -230,7 +287,9 @@ enum SampleMessages {
                 entries: [
                     ScanEntry(
                         key: [107],
-                        value: VersionedValue(version: version, expiry: nil, bytes: [118])
+                        contents: .values([
+                            VersionedValue(version: version, expiry: nil, bytes: [118])
+                        ])
                     )
                 ],
                 next: next,

@@ -34,7 +34,7 @@ import Testing
         let plan = ReplicaPlan(ReplicaSet(nodes), view: view)
         guard case .rule(let rule) = QuorumRule.make(.quorum, plan: plan, local: DatacenterID(0))
         else { preconditionFailure("a quorum of \(replicas) is possible") }
-        return ReadCoordination(plan: plan, rule: rule)
+        return ReadCoordination(plan: plan, rule: rule, mode: .lww)
     }
 
     private static func answer(

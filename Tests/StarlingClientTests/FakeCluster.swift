@@ -20,6 +20,8 @@ final class FakeCluster: Sendable {
         case answer
         /// Refuses it.
         case fail(FailureCode, FailureResponse.Written)
+        /// Refuses it with these words.
+        case refuse(FailureResponse)
         /// Breaks the connection off, as a node does that dies.
         case hangUp
         /// Ends the connection in order, as a node does that stops.
@@ -28,10 +30,22 @@ final class FakeCluster: Sendable {
         case ignore
     }
 
+    /// A data request that a node answered.
+    enum Request: Equatable, Sendable {
+        /// A read of what the keyspace must hold.
+        case get(DataKind?, ConsistencyLevel?)
+        /// A put or a delete.
+        case write(ClientKind, context: [UInt8])
+        /// A change.
+        case update(UpdateRequest.Change, context: [UInt8])
+    }
+
     /// What all nodes share.
     struct State: Sendable {
         var topology: Topology?
-        var values: [[UInt8]: VersionedValue] = [:]
+        var contents: [[UInt8]: KeyContents] = [:]
+        /// The data requests that were answered, in their order.
+        var answered: [Request] = []
         /// What node `i` does next with data requests; afterwards it answers.
         var script: [Int: [Move]] = [:]
         /// Data requests that node `i` got.
@@ -50,6 +64,33 @@ final class FakeCluster: Sendable {
 
     /// The names of the nodes, each in the datacenter that its name begins with.
     static let names = ["dc1-n1", "dc2-n1"]
+
+    /// The keyspaces and their modes.
+    static let keyspaces: [(String, ConflictMode)] = [
+        ("demo", .lww), ("carts", .siblings), ("hits", .counter), ("tags", .set), ("people", .map),
+    ]
+
+    /// Does some work with a cluster and a client of it, and leaves neither behind.
+    static func run(
+        adjust: (inout ClientConfiguration) -> Void = { _ in },
+        _ body: (StarlingClient, FakeCluster) async throws -> Void
+    ) async throws {
+        let cluster = try await FakeCluster.start()
+        var configuration = cluster.configuration()
+        configuration.requestTimeout = .seconds(20)
+        configuration.connectPatience = .seconds(20)
+        adjust(&configuration)
+        let client = try StarlingClient(configuration: configuration)
+        do {
+            try await body(client, cluster)
+        } catch {
+            client.close()
+            await cluster.stop()
+            throw error
+        }
+        client.close()
+        await cluster.stop()
+    }
 
     static func start() async throws -> FakeCluster {
         let directory = NSTemporaryDirectory() + "starling-client-\(UUID().uuidString)"
@@ -109,14 +150,19 @@ final class FakeCluster: Sendable {
                 )
             }
         )
-        let keyspace = KeyspaceDefinition(
-            name: "demo",
-            replication: ["dc1", "dc2"].map {
-                KeyspaceDefinition.Replication(datacenter: $0, replicas: 1)
-            }
-        )
-        let created = try topology.creating(keyspace)
-        cluster.state.withLock { $0.topology = created }
+        var created = topology
+        for (name, mode) in keyspaces {
+            let keyspace = KeyspaceDefinition(
+                name: name,
+                replication: ["dc1", "dc2"].map {
+                    KeyspaceDefinition.Replication(datacenter: $0, replicas: 1)
+                },
+                mode: mode
+            )
+            created = try created.creating(keyspace)
+        }
+        let final = created
+        cluster.state.withLock { $0.topology = final }
         return cluster
     }
 
@@ -150,6 +196,14 @@ final class FakeCluster: Sendable {
 
     func received(_ node: Int) -> Int {
         state.withLock { $0.received[node] ?? 0 }
+    }
+
+    /// The data requests that were answered since this was last asked.
+    func answered() -> [Request] {
+        state.withLock { state in
+            defer { state.answered = [] }
+            return state.answered
+        }
     }
 
     /// Stops listening; connections that exist stay.
@@ -237,7 +291,7 @@ private final class FakeNodeHandler: ChannelInboundHandler {
             send(.topology, to: header, epoch: epoch, context) { writer in
                 writer.raw(topology?.encode() ?? [])
             }
-        case .get, .put:
+        case .get, .put, .delete, .update:
             let move = cluster.state.withLock { state in
                 state.received[index, default: 0] += 1
                 guard let next = state.script[index]?.first else { return FakeCluster.Move.answer }
@@ -255,6 +309,8 @@ private final class FakeNodeHandler: ChannelInboundHandler {
                     FailureResponse(code: code, written: written, message: "as scripted")
                         .encode(into: &writer)
                 }
+            case .refuse(let response):
+                send(.failure, to: header, epoch: epoch, context) { response.encode(into: &$0) }
             case .answer:
                 answer(header, body, epoch, cluster, context)
             }
@@ -275,10 +331,13 @@ private final class FakeNodeHandler: ChannelInboundHandler {
         let coordinator = NodeID(UInt16(index + 1))
         if header.kind == ClientKind.get.rawValue {
             guard let request = try? GetRequest(decoding: range, of: span) else { return }
-            let value = cluster.state.withLock { $0.values[span.array(request.key)] }
+            let contents = cluster.state.withLock { state in
+                state.answered.append(.get(request.kind, request.level))
+                return state.contents[span.array(request.key)]
+            }
             send(.value, to: header, epoch: epoch, context) { writer in
                 ValueResponse(
-                    values: value.map { [$0] } ?? [],
+                    contents: contents ?? .absent(request.kind),
                     context: [7],
                     level: request.level ?? .localQuorum,
                     coordinator: coordinator,
@@ -299,32 +358,76 @@ private final class FakeNodeHandler: ChannelInboundHandler {
             }
             return
         }
-        guard let request = try? WriteRequest(decoding: range, of: span) else { return }
         let version = cluster.state.withLock { state in
             state.clock += 1
-            let version = Version(
+            return Version(
                 timestamp: HybridTimestamp(rawValue: state.clock),
                 node: coordinator,
                 lane: 0
             )
-            state.values[span.array(request.key)] = VersionedValue(
-                version: version,
-                expiry: nil,
-                bytes: span.array(request.value)
-            )
-            return version
+        }
+        let level: ConsistencyLevel?
+        var sum: Int64 = 0
+        if header.kind == ClientKind.update.rawValue {
+            guard let request = try? UpdateRequest(decoding: range, of: span) else { return }
+            level = request.level
+            cluster.state.withLock {
+                $0.answered.append(
+                    .update(request.change, context: span.array(request.context))
+                )
+            }
+            if case .increment(let amount, _) = request.change { sum = amount }
+        } else {
+            guard let kind = ClientKind(rawValue: header.kind),
+                let request = try? WriteRequest(decoding: range, of: span)
+            else { return }
+            level = request.level
+            cluster.state.withLock { state in
+                state.answered.append(.write(kind, context: span.array(request.context)))
+                let value = VersionedValue(
+                    version: version,
+                    expiry: nil,
+                    bytes: span.array(request.value)
+                )
+                state.contents[span.array(request.key)] = .values(kind == .put ? [value] : [])
+            }
         }
         send(.written, to: header, epoch: epoch, context) { writer in
             WrittenResponse(
                 version: version,
                 winner: .zero,
                 context: [8],
-                level: request.level ?? .localQuorum,
+                level: level ?? .localQuorum,
                 coordinator: coordinator,
                 acknowledged: 1,
                 required: 1,
-                shadowed: .no
+                shadowed: .no,
+                sum: sum
             ).encode(into: &writer)
         }
+    }
+}
+
+extension KeyContents {
+    /// What an absent key holds.
+    fileprivate static func absent(_ kind: DataKind?) -> KeyContents {
+        switch kind {
+        case .value, nil: .values([])
+        case .counter: .counter(0)
+        case .set: .set([])
+        case .map: .map([])
+        }
+    }
+}
+
+/// The error of some work with a client; nil for none.
+func failure(
+    _ body: () async throws(StarlingError) -> Void
+) async -> StarlingError? {
+    do throws(StarlingError) {
+        try await body()
+        return nil
+    } catch {
+        return error
     }
 }

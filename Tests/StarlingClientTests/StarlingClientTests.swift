@@ -7,42 +7,10 @@ import Testing
 @testable import StarlingClient
 
 @Suite struct `A client of a cluster` {
-    private func withCluster(
-        adjust: (inout ClientConfiguration) -> Void = { _ in },
-        _ body: (StarlingClient, FakeCluster) async throws -> Void
-    ) async throws {
-        let cluster = try await FakeCluster.start()
-        var configuration = cluster.configuration()
-        configuration.requestTimeout = .seconds(20)
-        configuration.connectPatience = .seconds(20)
-        adjust(&configuration)
-        let client = try StarlingClient(configuration: configuration)
-        do {
-            try await body(client, cluster)
-        } catch {
-            client.close()
-            await cluster.stop()
-            throw error
-        }
-        client.close()
-        await cluster.stop()
-    }
-
-    private func failure(
-        _ body: () async throws(StarlingError) -> Void
-    ) async -> StarlingError? {
-        do throws(StarlingError) {
-            try await body()
-            return nil
-        } catch {
-            return error
-        }
-    }
-
     private let key = Array("k".utf8)
 
     @Test func `what was put is got, with names instead of numbers`() async throws {
-        try await withCluster { client, _ in
+        try await FakeCluster.run { client, _ in
             let put = try await client.put([1, 2], for: key, in: "demo")
             #expect(put.coordinator == "dc1-n1")
             #expect(put.version.node == "dc1-n1")
@@ -57,7 +25,7 @@ import Testing
     }
 
     @Test func `many requests at once share the connections`() async throws {
-        try await withCluster { client, cluster in
+        try await FakeCluster.run { client, cluster in
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for number in 0..<300 {
                     group.addTask {
@@ -74,7 +42,7 @@ import Testing
     }
 
     @Test func `an unknown keyspace names the nearest one`() async throws {
-        try await withCluster { client, _ in
+        try await FakeCluster.run { client, _ in
             let error = await failure { () async throws(StarlingError) in
                 _ = try await client.get(key, in: "demp")
             }
@@ -83,7 +51,7 @@ import Testing
     }
 
     @Test func `a write whose connection breaks is unknown, and not repeated`() async throws {
-        try await withCluster { client, cluster in
+        try await FakeCluster.run { client, cluster in
             _ = try await client.snapshot()
             cluster.script(0, [.hangUp])
             let options = WriteOptions(consistency: .one)
@@ -96,7 +64,7 @@ import Testing
     }
 
     @Test func `a write that a stopping node did not answer is repeated elsewhere`() async throws {
-        try await withCluster { client, cluster in
+        try await FakeCluster.run { client, cluster in
             _ = try await client.snapshot()
             cluster.script(0, [.end])
             let options = WriteOptions(consistency: .one)
@@ -106,7 +74,7 @@ import Testing
     }
 
     @Test func `a write is repeated where its caller allows it, a read always`() async throws {
-        try await withCluster { client, cluster in
+        try await FakeCluster.run { client, cluster in
             cluster.script(0, [.hangUp])
             var options = WriteOptions(consistency: .one)
             options.retriesUnknownOutcome = true
@@ -122,7 +90,7 @@ import Testing
     @Test func `a refused write goes to another coordinator, and the level decides where`()
         async throws
     {
-        try await withCluster { client, cluster in
+        try await FakeCluster.run { client, cluster in
             cluster.script(0, [.fail(.unavailable, .no)])
             let options = WriteOptions(consistency: .quorum)
             let put = try await client.put([1], for: key, in: "demo", options: options)
@@ -137,7 +105,7 @@ import Testing
     }
 
     @Test func `a silent node costs no more than the request's time`() async throws {
-        try await withCluster { client, cluster in
+        try await FakeCluster.run { client, cluster in
             _ = try await client.snapshot()
             cluster.script(0, [.ignore])
             let options = WriteOptions(consistency: .one, timeout: .milliseconds(50))
@@ -159,7 +127,7 @@ import Testing
     @Test func `a local level is refused, not served elsewhere, when its datacenter is gone`()
         async throws
     {
-        try await withCluster { client, cluster in
+        try await FakeCluster.run { client, cluster in
             try await cluster.stopListening(0)
             let put = try await client.put(
                 [1],
@@ -177,7 +145,7 @@ import Testing
     }
 
     @Test func `a newer topology is fetched when an answer speaks of it`() async throws {
-        try await withCluster { client, cluster in
+        try await FakeCluster.run { client, cluster in
             _ = try await client.put([1], for: key, in: "demo")
             let definition = KeyspaceDefinition(
                 name: "later",
@@ -194,7 +162,7 @@ import Testing
     @Test func `a client of another authority is refused, and told so`() async throws {
         let other = try await FakeCluster.start()
         defer { Task { await other.stop() } }
-        try await withCluster(adjust: { configuration in
+        try await FakeCluster.run(adjust: { configuration in
             configuration.certificateFile = other.directory + "/tester.crt"
             configuration.keyFile = other.directory + "/tester.key"
         }) { client, _ in
@@ -206,7 +174,7 @@ import Testing
     }
 
     @Test func `a node of another name than the profile's is not trusted`() async throws {
-        try await withCluster(adjust: { configuration in
+        try await FakeCluster.run(adjust: { configuration in
             configuration.nodes = [configuration.nodes[0]]
             configuration.nodes[0].name = "dc1-n9"
         }) { client, _ in
@@ -218,7 +186,7 @@ import Testing
     }
 
     @Test func `keys and values out of bounds are refused before anyone is asked`() async throws {
-        try await withCluster { client, cluster in
+        try await FakeCluster.run { client, cluster in
             for (bytes, code) in [
                 ([], StarlingError.Code.invalid), ([UInt8](repeating: 1, count: 1025), .tooLarge),
             ] {
@@ -232,7 +200,7 @@ import Testing
     }
 
     @Test func `a closed client refuses`() async throws {
-        try await withCluster { client, _ in
+        try await FakeCluster.run { client, _ in
             _ = try await client.put([1], for: key, in: "demo")
             client.close()
             let error = await failure { () async throws(StarlingError) in

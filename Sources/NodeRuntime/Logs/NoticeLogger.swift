@@ -2,6 +2,7 @@ import Causality
 import ClusterPrimitives
 package import Logging
 package import NodeCore
+import Partitioning
 package import Replication
 
 /// Turns the core's notices into log lines.
@@ -33,6 +34,15 @@ package struct NoticeLogger {
             logger.debug(
                 "replicas repaired by a read",
                 metadata: ["keyspace": "\(keyspace)", "replicas": "\(replicas)"]
+            )
+        case .manySiblings(let keyspace, let key, let count):
+            logger.warning(
+                "a key has many siblings: read it and write their merger with its context",
+                metadata: [
+                    "keyspace": "\(view.placement(of: keyspace)?.keyspace.name ?? "\(keyspace)")",
+                    "key": "\(String(decoding: key.prefix(64), as: UTF8.self))",
+                    "siblings": "\(count)",
+                ]
             )
         case .peerRolledBack(let node, let seen, let presented):
             logger.error(

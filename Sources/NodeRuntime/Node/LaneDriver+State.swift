@@ -98,14 +98,3 @@ extension LaneDriver.State {
         lane.disconnected(connection, into: &effects)
     }
 }
-
-extension StorageResult {
-    /// Who asked for the job.
-    var origin: JobOrigin {
-        switch self {
-        case .written(let origin, _, _, _): origin
-        case .read(let origin, _, _, _, _, _): origin
-        case .scanned(let origin, _): origin
-        }
-    }
-}

@@ -230,10 +230,22 @@ final class LaneDriver {
 
     private func deliverResults(at now: Instant) {
         guard !state.results.isEmpty else { return }
+        passOnForeignResults()
         for result in state.results where result.origin.route == .connection {
             table.endWork(for: Lane.connection(of: result.origin).rawValue)
         }
         state.deliverResults(at: now)
+    }
+
+    /// Updates of one key wait for each other over all lanes, so that this lane's write may end
+    /// those of others.
+    private func passOnForeignResults() {
+        func isForeign(_ result: StorageResult) -> Bool { (result.lane ?? index) != index }
+        guard state.results.contains(where: isForeign) else { return }
+        for result in state.results where isForeign(result) {
+            router?.lane(result.lane ?? index)?.execute { $0.completed([result]) }
+        }
+        state.results.removeAll(where: isForeign)
     }
 
     /// Copies what is to be sent, so that a channel that fails while it is written to finds the
@@ -303,8 +315,8 @@ final class LaneDriver {
     }
 
     /// A job that had to wait for the disk is done.
-    func completed(_ result: StorageResult) {
-        state.results.append(result)
+    func completed(_ results: [StorageResult]) {
+        state.results += results
         deliverResults(at: SystemClock.now)
         endTurn()
     }

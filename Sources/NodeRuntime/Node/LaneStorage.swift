@@ -40,6 +40,6 @@ struct LaneStorage {
 
     /// Runs a job on a storage thread; where too many wait already, refuses it at once.
     func run(_ job: ReplicaStore.DeferredJob, results: inout [StorageResult]) {
-        if !disks.run(job, for: lane) { results.append(job.refused) }
+        if !disks.run(job, for: lane) { results += store.refuse(job) }
     }
 }

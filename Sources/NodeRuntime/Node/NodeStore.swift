@@ -1,3 +1,4 @@
+import Causality
 import ClusterPrimitives
 import FileSystems
 import Foundation
@@ -53,6 +54,7 @@ struct NodeStore {
                 directory: directory + "/store",
                 on: files,
                 topology: opened.topology,
+                actor: opened.incarnation.actor,
                 options: options
             )
             if opened.isRolledBack { objects.distrust() }

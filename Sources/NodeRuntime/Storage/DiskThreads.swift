@@ -40,13 +40,22 @@ final class DiskThreads: Sendable {
         pool.submit { state in
             self.waiting.withLock { $0 -= 1 }
             guard state == .active else { return }
-            let result = self.store.run(job)
+            var next: [ReplicaStore.DeferredJob] = []
+            var results = self.store.run(job, next: &next)
             self.latency.record(.read, ContinuousClock.now - start)
-            let lanes = self.lanes.withLock { $0 }
-            guard Int(lane) < lanes.count else { return }
-            lanes[Int(lane)].execute { $0.completed(result) }
+            for job in next where !self.run(job, for: lane) { results += self.store.refuse(job) }
+            self.deliver(results, asker: lane)
         }
         return true
+    }
+
+    /// Tells each lane what became of its jobs; updates of several lanes may be made together.
+    private func deliver(_ results: [StorageResult], asker: UInt8) {
+        let lanes = lanes.withLock { $0 }
+        for (index, lane) in lanes.enumerated() {
+            let own = results.filter { Int($0.lane ?? asker) == index }
+            if !own.isEmpty { lane.execute { $0.completed(own) } }
+        }
     }
 
     /// Ends the threads; jobs that wait are dropped.

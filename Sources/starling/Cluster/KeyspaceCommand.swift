@@ -21,8 +21,20 @@ struct KeyspaceCreateCommand: ClusterCommand {
         commandName: "create",
         abstract: "Create a keyspace; needs an admin's certificate.",
         discussion: """
+            The mode says what a key holds, and what becomes of writes at the same time:
+
+              lww           a value; the latest write wins
+              siblings      all values that no write has seen yet
+              counter       a sum, to which is added
+              grow-counter  a sum that never falls
+              set           members; an addition wins over a removal at the same time
+              lww-set       members; of an addition and a removal the later wins
+              map           fields, each a register, a counter or a set
+
             EXAMPLES:
               starling keyspace create users --replication dc1=3,dc2=3
+              starling keyspace create carts --replication dc1=3 --mode siblings
+              starling keyspace create hits --replication dc1=3 --mode counter
               starling keyspace create sessions --replication dc1=2 --ttl 1h
               starling keyspace create money --replication dc1=3 --write-consistency ALL
               starling keyspace create logs --replication dc1=3 --compression zlib:6
@@ -35,10 +47,20 @@ struct KeyspaceCreateCommand: ClusterCommand {
     @Option(help: "Replicas of each key by datacenter: dc1=3,dc2=3.")
     var replication: ReplicationArgument
 
-    @Option(help: "What becomes of concurrent writes: lww, siblings, counter, set or map.")
+    @Option(
+        help: ArgumentHelp(
+            "What a key holds: lww, siblings, counter, grow-counter, set, lww-set or map. It is "
+                + "fixed when the keyspace is created."
+        )
+    )
     var mode = "lww"
 
-    @Option(help: "How long a value lives whose write says nothing: 1h, 7d.")
+    @Option(
+        help: ArgumentHelp(
+            "How long a value lives whose write says nothing: 1h, 7d. Only of values: for the modes "
+                + "lww and siblings."
+        )
+    )
     var ttl: DurationText?
 
     @Option(
@@ -80,7 +102,8 @@ struct KeyspaceCreateCommand: ClusterCommand {
             let names = KeyspaceDescription.Mode.allCases.map(\.description)
             throw CommandError.usage(
                 "there is no mode '\(mode)'.",
-                advice: "The modes are \(names.joined(separator: ", "))."
+                advice: NearestName.of(mode, among: names).map { "Did you mean '\($0)'?" }
+                    ?? "The modes are \(names.joined(separator: ", "))."
             )
         }
         let keyspace = KeyspaceDescription(

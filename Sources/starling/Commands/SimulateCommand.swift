@@ -1,5 +1,6 @@
 import ArgumentParser
 import ClusterPrimitives
+import Partitioning
 import Simulation
 
 /// The command `starling simulate`.
@@ -36,6 +37,14 @@ struct SimulateCommand: ParsableCommand {
     )
     var faults = FaultList(kinds: .all)
 
+    @Option(
+        help: ArgumentHelp(
+            "What the keys hold: lww, siblings, counter or set; drawn from the seed if not given.",
+            valueName: "mode"
+        )
+    )
+    var mode: String?
+
     @Option(help: "Number of nodes, 1 to 16; drawn from the seed if not given.")
     var nodes: Int?
 
@@ -51,7 +60,13 @@ struct SimulateCommand: ParsableCommand {
         if let nodes, !(1...16).contains(nodes) {
             throw ValidationError("--nodes goes from 1 to 16.")
         }
+        if let mode, !Self.modes.contains(where: { $0.description == mode }) {
+            throw ValidationError("--mode is lww, siblings, counter or set.")
+        }
     }
+
+    /// What simulated clients can work with.
+    private static let modes: [ConflictMode] = [.lww, .siblings, .counter, .set]
 
     func run() throws {
         var hasFailed = false
@@ -61,6 +76,7 @@ struct SimulateCommand: ParsableCommand {
             options.duration = duration.duration
             options.faults = faults.kinds
             options.nodeCount = nodes
+            options.mode = mode.flatMap(ConflictMode.init)
             if verbose { options.log = { Console.note($0) } }
             let report = ClusterSimulation.run(options)
             hasFailed = hasFailed || !report.violations.isEmpty

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Partitioning
 import StarlingClient
 
 /// The command `starling export`.
@@ -10,6 +11,10 @@ struct ExportCommand: ClusterCommand {
         discussion: """
             Each line is {"key": …, "value": …}, as 'starling import' reads it. The file appears
             under its name only when it is complete.
+
+            Where siblings are kept, each value has a line of its own: importing them makes siblings
+            again, beside what is there. Counters, sets and maps are not exported, since importing
+            a sum would not give the same counter; 'starling scan KEYSPACE -o jsonl' prints them.
 
             EXAMPLES:
               starling export demo demo.jsonl
@@ -31,7 +36,13 @@ struct ExportCommand: ClusterCommand {
     @OptionGroup var output: OutputOptions
 
     func execute(_ client: StarlingClient) async throws {
-        _ = try await client.keyspace(keyspace)
+        let mode = try await client.keyspace(keyspace).0.mode
+        guard mode == .lww || mode == .siblings else {
+            throw CommandError.usage(
+                "the mode of keyspace '\(keyspace)' is \(mode), of which no records can be exported.",
+                advice: "Print what it holds with 'starling scan \(keyspace) -o jsonl'."
+            )
+        }
         let sink = try RecordSink(file)
         let progress = ProgressReporter("records")
         var position: ScanPosition?
@@ -46,12 +57,16 @@ struct ExportCommand: ClusterCommand {
                     Console.note("page of \(page.entries.count) entries in \(Int(elapsed)) ms")
                 }
                 var lines = ""
+                var records = 0
                 for entry in page.entries {
-                    lines += DataRecord(key: entry.key, value: entry.value.bytes).line + "\n"
+                    for value in entry.contents.values {
+                        lines += DataRecord(key: entry.key, value: value.bytes).line + "\n"
+                        records += 1
+                    }
                 }
                 try sink.write(lines)
-                count += page.entries.count
-                progress.add(Int64(page.entries.count))
+                count += records
+                progress.add(Int64(records))
                 position = page.next
             } while position != nil
             try sink.finish()

@@ -8,6 +8,10 @@ struct GetCommand: ClusterCommand {
         commandName: "get",
         abstract: "Read a value.",
         discussion: """
+            Where siblings are kept, each value is printed on a line of its own, and a note tells the
+            context with which one write puts a value in the place of them all. With --replica the
+            key of any keyspace is read: a counter, a set or a map is printed as its own commands do.
+
             EXAMPLES:
               starling get demo/greeting
               starling get demo/photo --raw > photo.jpg
@@ -48,48 +52,21 @@ struct GetCommand: ClusterCommand {
         } else {
             result = try await client.get(key.key, in: key.keyspace, options: options)
         }
-        guard !result.values.isEmpty else { throw absence(result) }
-        if failOnSiblings, result.values.count > 1 { throw siblings(result) }
-        try print(result)
-    }
-
-    private func print(_ result: GetResult) throws {
-        if raw {
-            guard result.values.count == 1 else { throw siblings(result) }
-            for value in result.values { Console.write(value.bytes) }
+        if case .values(let values) = result.contents {
+            if values.isEmpty { throw absence(result) }
+            if values.count > 1, failOnSiblings || raw { throw siblings(result) }
+        }
+        guard raw else {
+            ReadReport.print(result, key: key, output: output)
             return
         }
-        switch output.format {
-        case .json, .jsonl:
-            Console.print(json(result).text)
-        case .plain, .table:
-            for value in result.values { Console.write(value.bytes + [UInt8(ascii: "\n")]) }
-            if output.format == .table, Console.isErrorTerminal {
-                note(result)
-            } else if result.repaired > 0 {
-                Console.note(
-                    "note: \(result.repaired) of the replicas lacked this value and have it now."
-                )
-            }
-            TraceText.note(result.trace)
-        }
-    }
-
-    private func note(_ result: GetResult) {
-        for value in result.values {
-            var line = value.version.description
-            if let expiry = value.expiry { line += ", expires \(expiry)" }
-            Console.note(output.colored(line, .faint))
-        }
-        let level = result.consistency?.description ?? "own copy"
-        Console.note(
-            output.colored(
-                "\(level), \(result.responded) of \(result.required) replicas, via "
-                    + result.coordinator
-                    + (result.repaired > 0 ? ", \(result.repaired) repaired" : ""),
-                .faint
+        guard case .values(let values) = result.contents else {
+            throw CommandError.usage(
+                "\(key.keyspace) holds \(result.contents.plural), of which no bytes can be printed.",
+                advice: "Read it without --raw."
             )
-        )
+        }
+        for value in values { Console.write(value.bytes) }
     }
 
     private func absence(_ result: GetResult) -> CommandError {
@@ -110,7 +87,8 @@ struct GetCommand: ClusterCommand {
         CommandError(
             "conflict",
             "\(key.text) has \(result.values.count) values.",
-            advice: "Read them with -o json, and write their merger with --context.",
+            advice: "To put one in their place: starling put \(key.text) VALUE --context "
+                + Base64URL.text(result.context),
             exit: .conflict,
             trailer: [
                 ("siblings", .integer(result.values.count)),
@@ -118,37 +96,5 @@ struct GetCommand: ClusterCommand {
             ],
             trace: result.trace
         )
-    }
-
-    private func json(_ result: GetResult) -> JSONValue {
-        var members: [JSONValue.Member] = [
-            ("keyspace", .string(key.keyspace)), ("key", .bytes(key.key)),
-            (
-                "values",
-                .array(
-                    result.values.map {
-                        .object([
-                            ("value", .bytes($0.bytes)),
-                            ("version", .string($0.version.description)),
-                            ("expires_at", .optional($0.expiry?.description)),
-                        ])
-                    }
-                )
-            ),
-            ("context", .string(Base64URL.text(result.context))),
-            ("siblings", .integer(result.values.count)),
-            ("consistency", .optional(result.consistency?.description)),
-            ("coordinator", .string(result.coordinator)),
-            (
-                "replicas",
-                .object([
-                    ("required", .integer(result.required)),
-                    ("responded", .integer(result.responded)),
-                ])
-            ),
-            ("repaired", .integer(result.repaired)),
-        ]
-        if !result.trace.isEmpty { members.append(("trace", .trace(result.trace))) }
-        return .object(members)
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ClusterPrimitives
+import Partitioning
 import StarlingClient
 import Synchronization
 
@@ -12,6 +13,9 @@ struct ImportCommand: ClusterCommand {
             Each line is {"key": …, "value": …}; either may be {"base64": "…"}. With -o jsonl each
             record's outcome is printed as soon as it is known. A write whose outcome is unknown
             is repeated: same key, same value. Exit code: 0 all done, 4 any unknown, else 1.
+
+            Where siblings are kept, each record is written beside what is there, and none is
+            repeated, since that could make another sibling.
 
             EXAMPLES:
               starling import demo users.jsonl
@@ -48,7 +52,7 @@ struct ImportCommand: ClusterCommand {
 
     func execute(_ client: StarlingClient) async throws {
         let lines = try LineReader(file)
-        _ = try await client.keyspace(keyspace)
+        let mode = try await client.keyspace(keyspace).0.mode
         let progress = ProgressReporter("records")
         let tally = ImportTally(format: output.format, progress: progress)
         let pace = rate.map { Duration.seconds(1) / $0 }
@@ -72,7 +76,13 @@ struct ImportCommand: ClusterCommand {
                 }
                 let position = number
                 group.addTask {
-                    await write(record, at: position, with: client, tally)
+                    await write(
+                        record,
+                        at: position,
+                        with: client,
+                        repeats: mode == .lww ? Self.maximumRepeats : 0,
+                        tally
+                    )
                     return record.key
                 }
                 inFlight.insert(record.key)
@@ -106,12 +116,13 @@ struct ImportCommand: ClusterCommand {
         _ record: DataRecord,
         at line: Int,
         with client: StarlingClient,
+        repeats: Int,
         _ tally: ImportTally
     ) async {
         var options = WriteOptions(consistency: consistency.consistency, isTraced: trace)
         options.retriesUnknownOutcome = true
         var isUnknown = false
-        for attempt in 0...Self.maximumRepeats {
+        for attempt in 0...repeats {
             do throws(StarlingError) {
                 let result = try await client.put(
                     record.value,
@@ -124,7 +135,7 @@ struct ImportCommand: ClusterCommand {
                 return
             } catch {
                 if error.written == .unknown { isUnknown = true }
-                guard isUnknown, attempt < Self.maximumRepeats else {
+                guard isUnknown, attempt < repeats else {
                     tally.failed(line: line, record.key, error, isUnknown: isUnknown)
                     return
                 }

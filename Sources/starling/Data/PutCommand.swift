@@ -1,4 +1,5 @@
 import ArgumentParser
+import Causality
 import ClusterPrimitives
 import Foundation
 import StarlingClient
@@ -9,6 +10,9 @@ struct PutCommand: ClusterCommand {
         commandName: "put",
         abstract: "Write a value.",
         discussion: """
+            In a keyspace that keeps siblings, a write replaces the values that its --context has
+            seen, and without one none: it is kept beside them.
+
             EXAMPLES:
               starling put demo/greeting hello
               starling put demo/photo @photo.jpg -c QUORUM
@@ -29,7 +33,12 @@ struct PutCommand: ClusterCommand {
     @Option(help: "How long the value lives: 500ms, 2s, 1h, 7d.")
     var ttl: DurationText?
 
-    @Flag(help: "Do not stamp the write anew where a newer one is in the way; exit 5 instead.")
+    @Flag(
+        help: ArgumentHelp(
+            "Exit 5 where a newer value is in the way, instead of stamping the write anew; where "
+                + "siblings are kept, if more than one value remains once it is written."
+        )
+    )
     var failOnConflict = false
 
     @Flag(help: "Tell what happened to the request.")
@@ -61,6 +70,9 @@ struct DeleteCommand: ClusterCommand {
         commandName: "delete",
         abstract: "Delete a key.",
         discussion: """
+            Of siblings, sets and maps what --context has seen is deleted, and without one what a
+            read at the same level sees: what is written at the same time stays.
+
             EXAMPLES:
               starling delete demo/greeting
               starling delete demo/greeting -c ALL -o json
@@ -84,7 +96,7 @@ struct DeleteCommand: ClusterCommand {
         var options = WriteOptions(consistency: consistency.consistency, isTraced: trace)
         options.context = try ContextArgument.bytes(context)
         let result = try await client.delete(key.key, in: key.keyspace, options: options)
-        try WriteReport.print(result, key: key, output: output, failsOnLoss: false)
+        try WriteReport.print(result, key: key, output: output)
     }
 }
 
@@ -95,7 +107,9 @@ enum ContextArgument {
     /// - Throws: `invalid` for a text that is no context.
     static func bytes(_ text: String?) throws -> [UInt8] {
         guard let text else { return [] }
-        guard let bytes = Base64URL.bytes(text), !bytes.isEmpty, bytes.count <= 4096 else {
+        guard let bytes = Base64URL.bytes(text), !bytes.isEmpty,
+            bytes.count <= CausalContext.maximumSize
+        else {
             throw CommandError.usage(
                 "'\(text.prefix(64))' is no context.",
                 advice: "Give the context of a read as it was printed, such as by get -o json."
@@ -142,32 +156,28 @@ enum ValueArgument {
 
 /// What is printed of a write that reached its level.
 enum WriteReport {
-    /// Prints a result.
+    /// Prints a result, with the sum of a counter that was added to.
     ///
-    /// - Throws: `conflict` where the write lost and the caller asked to be told.
+    /// - Throws: `conflict` where the write lost, or left more than one value, and the caller asked
+    ///   to be told.
     static func print(
         _ result: PutResult,
         key: KeyArgument,
         output: OutputOptions,
-        failsOnLoss: Bool
+        failsOnLoss: Bool = false,
+        sum: Int64? = nil
     ) throws {
-        if failsOnLoss, result.shadowed == .lost {
-            throw CommandError(
-                "conflict",
-                "a newer value of \(key.text) is in the way: \(result.winner?.description ?? "").",
-                advice: "Read the key and write again with --context.",
-                exit: .conflict,
-                trailer: [
-                    ("version", .string(result.version.description)),
-                    ("winner", .optional(result.winner?.description)),
-                ],
-                trace: result.trace
-            )
+        if failsOnLoss {
+            if result.shadowed == .lost { throw loss(result, key: key) }
+            if result.siblings > 1 { throw siblings(result, key: key) }
         }
         let level = result.consistency?.description ?? ""
         switch output.format {
         case .json, .jsonl:
-            Console.print(json(result, key: key).text)
+            Console.print(json(result, key: key, sum: sum).text)
+        case .plain where sum != nil:
+            Console.print(String(sum ?? 0))
+            TraceText.note(result.trace)
         case .plain:
             let columns = [
                 result.version.description, level, "\(result.acknowledged)/\(result.required)",
@@ -180,7 +190,11 @@ enum WriteReport {
                 output.colored("done", .good)
                     + "  \(result.version)  \(level), \(result.acknowledged) replicas "
                     + "(\(result.required) required), via \(result.coordinator)"
+                    + (sum.map { ", now \($0)" } ?? "")
             )
+            if result.siblings > 1 {
+                Console.note("note: \(key.text) has \(result.siblings) values now.")
+            }
             if result.shadowed == .lost {
                 Console.note("note: a newer value is in the way and wins.")
             }
@@ -188,9 +202,44 @@ enum WriteReport {
         }
     }
 
-    private static func json(_ result: PutResult, key: KeyArgument) -> JSONValue {
+    private static func loss(_ result: PutResult, key: KeyArgument) -> CommandError {
+        CommandError(
+            "conflict",
+            "a newer value of \(key.text) is in the way: \(result.winner?.description ?? "").",
+            advice: "Read the key and write again with --context.",
+            exit: .conflict,
+            trailer: [
+                ("version", .string(result.version.description)),
+                ("winner", .optional(result.winner?.description)),
+            ],
+            trace: result.trace
+        )
+    }
+
+    private static func siblings(_ result: PutResult, key: KeyArgument) -> CommandError {
+        CommandError(
+            "conflict",
+            "the value is written, and \(key.text) has \(result.siblings) values now.",
+            advice: "Read the key, and write one value in place of all with the --context that "
+                + "the read tells.",
+            exit: .conflict,
+            written: "yes",
+            trailer: [
+                ("siblings", .integer(result.siblings)),
+                ("version", .string(result.version.description)),
+                ("context", .string(Base64URL.text(result.context))),
+            ],
+            trace: result.trace
+        )
+    }
+
+    /// The object that `-o json` prints.
+    static func json(_ result: PutResult, key: KeyArgument, sum: Int64? = nil) -> JSONValue {
         var members: [JSONValue.Member] = [
             ("keyspace", .string(key.keyspace)), ("key", .bytes(key.key)),
+        ]
+        if let sum { members.append(("value", .integer(Int(sum)))) }
+        members += [
             ("version", .string(result.version.description)),
             ("context", .string(Base64URL.text(result.context))),
             ("consistency", .optional(result.consistency?.description)),
@@ -200,6 +249,7 @@ enum WriteReport {
             ("shadowed", .string(result.shadowed.rawValue)),
         ]
         if let winner = result.winner { members.append(("winner", .string(winner.description))) }
+        if result.siblings > 0 { members.append(("siblings", .integer(result.siblings))) }
         if !result.trace.isEmpty { members.append(("trace", .trace(result.trace))) }
         return .object(members)
     }

@@ -12,6 +12,9 @@ struct ScanCommand: ClusterCommand {
             Where --limit ends the list, a cursor is printed with which a later scan goes on; it
             outlives changes of the topology.
 
+            Each line has a key and its value: of siblings a line for each value, of a set one for
+            each member, of a map one for each member or value of a field. --limit counts keys.
+
             EXAMPLES:
               starling scan demo --limit 20
               starling scan demo --prefix user: --keys-only
@@ -26,7 +29,7 @@ struct ScanCommand: ClusterCommand {
     @Option(help: "Only keys that begin with this text.")
     var prefix: String?
 
-    @Option(help: "Stop after so many entries.")
+    @Option(help: "Stop after so many keys.")
     var limit: Int?
 
     @Flag(help: "Leave the values out.")
@@ -83,18 +86,23 @@ struct ScanCommand: ClusterCommand {
 
     private func print(_ entries: [ScanPage.Entry], isFirst: Bool) {
         var bytes: [UInt8] = []
-        for (index, entry) in entries.enumerated() {
-            switch output.format {
-            case .json:
-                if index > 0 || !isFirst { bytes.append(UInt8(ascii: ",")) }
-                bytes += json(entry).text.utf8
-            case .jsonl:
-                bytes += json(entry).text.utf8
-                bytes.append(UInt8(ascii: "\n"))
-            case .plain, .table:
-                bytes += entry.key
-                if !keysOnly { bytes += [UInt8(ascii: "\t")] + entry.value.bytes }
-                bytes.append(UInt8(ascii: "\n"))
+        switch output.format {
+        case .json, .jsonl:
+            let records = entries.flatMap { Self.json($0, keysOnly: keysOnly) }
+            for (index, record) in records.enumerated() {
+                if output.format == .json, index > 0 || !isFirst {
+                    bytes.append(UInt8(ascii: ","))
+                }
+                bytes += record.text.utf8
+                if output.format == .jsonl { bytes.append(UInt8(ascii: "\n")) }
+            }
+        case .plain, .table:
+            for entry in entries {
+                let lines =
+                    keysOnly
+                    ? [entry.key]
+                    : entry.contents.lines.map { entry.key + [UInt8(ascii: "\t")] + $0 }
+                for line in lines { bytes += line + [UInt8(ascii: "\n")] }
             }
         }
         Console.write(bytes)
@@ -111,12 +119,19 @@ struct ScanCommand: ClusterCommand {
         }
     }
 
-    private func json(_ entry: ScanPage.Entry) -> JSONValue {
-        var members: [JSONValue.Member] = [("key", .bytes(entry.key))]
-        if !keysOnly { members.append(("value", .bytes(entry.value.bytes))) }
-        members.append(("version", .string(entry.value.version.description)))
-        members.append(("expires_at", .optional(entry.value.expiry?.description)))
-        return .object(members)
+    /// The records of a key: one for each value, and one for anything else.
+    static func json(_ entry: ScanPage.Entry, keysOnly: Bool) -> [JSONValue] {
+        let key: JSONValue.Member = ("key", .bytes(entry.key))
+        guard case .values(let values) = entry.contents else {
+            return [.object([key] + (keysOnly ? [] : entry.contents.json))]
+        }
+        return values.prefix(keysOnly ? 1 : values.count).map { value in
+            var members = [key]
+            if !keysOnly { members.append(("value", .bytes(value.bytes))) }
+            members.append(("version", .string(value.version.description)))
+            members.append(("expires_at", .optional(value.expiry?.description)))
+            return .object(members)
+        }
     }
 }
 

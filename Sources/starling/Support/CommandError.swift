@@ -27,7 +27,8 @@ struct CommandError: Error {
     var exit: Exit
     /// Further members of the JSON object, between `message` and `written`.
     var details: [JSONValue.Member]
-    /// Whether anything may have been written: `no` or `unknown`.
+    /// Whether anything may have been written: `no` or `unknown`; `yes` where a write that was done
+    /// left what the caller asked to be told of.
     var written: String
     /// Further members of the JSON object, at its end.
     var trailer: [JSONValue.Member]
@@ -75,6 +76,11 @@ extension CommandError {
         if let acknowledged = error.acknowledged {
             details.append(("acknowledged", .integer(acknowledged)))
         }
+        var trailer: [JSONValue.Member] = []
+        if !error.values.isEmpty { trailer.append(("values", .values(error.values))) }
+        if !error.context.isEmpty {
+            trailer.append(("context", .string(Base64URL.text(error.context))))
+        }
         let (code, exit) = Self.contract(error.code)
         self.init(
             code,
@@ -83,6 +89,7 @@ extension CommandError {
             exit: exit,
             details: details,
             written: error.written.rawValue,
+            trailer: trailer,
             trace: error.trace
         )
     }

@@ -1,0 +1,463 @@
+import ByteCoding
+public import ClusterPrimitives
+
+/// A change of one key, which one of its replicas makes to its own copy and then passes on.
+public enum RecordUpdate: Equatable, Sendable {
+    /// Writes a value, in place of those that the context has seen: siblings.
+    case put(value: [UInt8], expiry: WallClockTime?)
+    /// Deletes what the context has seen; without one, of siblings nothing, of the others all
+    /// that the copy holds.
+    case delete
+    /// Counts an amount; under an id, which is not empty then, only once.
+    case increment(Int64, id: [UInt8], CounterDirection)
+    /// Adds elements to a set.
+    case add([[UInt8]])
+    /// Removes elements from a set, as far as the context has seen them.
+    case remove([[UInt8]])
+    /// Changes a field of a map.
+    case change(field: [UInt8], MapUpdate)
+    /// Removes a field of a map, as far as the context has seen it.
+    case removeField(MapFieldName)
+
+    /// Whether making it twice, wherever, comes to the same as making it once.
+    public var isRepeatable: Bool {
+        switch self {
+        case .put, .change(_, .increment): false
+        case .increment(_, let id, _): !id.isEmpty
+        case .delete, .add, .remove, .change, .removeField: true
+        }
+    }
+
+    /// Whether it only takes away, so that a disk's reserve is there for it.
+    public var isRemoval: Bool {
+        switch self {
+        case .delete, .remove, .removeField: true
+        case .put, .increment, .add, .change: false
+        }
+    }
+}
+
+/// What the one who asked for an update is told.
+public struct UpdateAnswer: Equatable, Sendable {
+    /// What the writer has seen now: what it had seen before and its own write, and nothing that
+    /// it has not seen, so that a write that follows replaces no more than that.
+    public var context: CausalContext
+    /// Values that a reader sees now, in siblings; 0 in other modes.
+    public var siblings: Int
+    /// The sum, of a counter; 0 in other modes.
+    public var sum: Int64
+
+    /// An answer of these parts.
+    public init(context: CausalContext, siblings: Int = 0, sum: Int64 = 0) {
+        self.context = context
+        self.siblings = siblings
+        self.sum = sum
+    }
+}
+
+/// What became of an update of a copy.
+public enum UpdateOutcome: Equatable, Sendable {
+    /// A record to be joined with the copy, and with the other replicas'.
+    case changed(record: [UInt8], UpdateAnswer)
+    /// The copy says all of it already; it must be on as many replicas as the level asks for
+    /// before that is answered.
+    case unchanged(UpdateAnswer)
+    /// Nothing was done.
+    case refused(UpdateRefusal)
+}
+
+/// Why an update was not made.
+public enum UpdateRefusal: Equatable, Sendable {
+    /// The copy holds this version, which the write's stamp does not exceed: stamp it anew.
+    case stale(Version)
+    /// The context has events that the copy has not heard of: join the other replicas' first.
+    case behind
+    /// So many values would be kept, more than are allowed.
+    case tooManySiblings(Int)
+    /// The record would have so many bytes, more than are allowed.
+    case tooLarge(Int)
+    /// Too many operations' ids of the counter are remembered.
+    case tooManyIDs
+    /// A part of it is not allowed: what, as the end of a sentence.
+    case invalid(String)
+    /// The actor's numbers, or a counter's range, are used up.
+    case exhausted
+    /// The copy is no record of the mode, or the update none for it.
+    case unreadable
+}
+
+/// Who changes a copy, and when.
+public struct UpdateTerms: Sendable {
+    /// The stamp of the write.
+    public var version: Version
+    /// Who mints its dots.
+    public var actor: ActorID
+    /// The coordinator's time, for what has expired.
+    public var wall: WallClockTime
+    /// The most bytes of a record that an update may make, where it keeps more than one value.
+    public var maximumSize: Int
+
+    /// Terms with these parts.
+    public init(version: Version, actor: ActorID, wall: WallClockTime, maximumSize: Int) {
+        self.version = version
+        self.actor = actor
+        self.wall = wall
+        self.maximumSize = maximumSize
+    }
+}
+
+extension RecordMode {
+    /// Makes an update of a copy.
+    ///
+    /// To be called by the actor's own node, one call for a key at a time: from the read of the
+    /// copy to the moment the new one can be read.
+    ///
+    /// - Parameters:
+    ///   - update: what is done.
+    ///   - context: what the writer has seen; nil for nothing said.
+    ///   - copy: the record that the node holds; empty for none.
+    ///   - terms: who and when.
+    /// - Returns: what became of it.
+    public func apply(
+        _ update: RecordUpdate,
+        seen context: CausalContext?,
+        to copy: [UInt8],
+        _ terms: UpdateTerms
+    ) -> UpdateOutcome {
+        let bytes = copy.span.bytes
+        let all = ByteRange(offset: 0, count: copy.count)
+        if !copy.isEmpty {
+            guard let summary = try? summary(all, of: bytes) else { return .refused(.unreadable) }
+            guard summary.newestVersion < terms.version else {
+                return .refused(.stale(summary.newestVersion))
+            }
+        }
+        let outcome: UpdateOutcome
+        switch self {
+        case .lww: return .refused(.unreadable)
+        case .siblings: outcome = putSibling(update, context?.vector, copy, terms)
+        case .counter: outcome = count(update, bytes, all, terms)
+        case .set: outcome = changeSet(update, context?.cloud, bytes, all, terms)
+        case .map: outcome = changeMap(update, context?.cloud, bytes, all, terms)
+        case .lastWriterSet: outcome = stampSet(update, bytes, all, terms)
+        }
+        if case .changed(let record, let answer) = outcome, record.count > terms.maximumSize,
+            self != .siblings || answer.siblings > 1, !update.isRemoval
+        {
+            return .refused(.tooLarge(record.count))
+        }
+        return outcome
+    }
+
+    private func putSibling(
+        _ update: RecordUpdate,
+        _ context: VersionVector?,
+        _ copy: [UInt8],
+        _ terms: UpdateTerms
+    ) -> UpdateOutcome {
+        let bytes = copy.span.bytes
+        var local: SiblingSet?
+        if !copy.isEmpty {
+            guard let set = try? SiblingSet(decoding: bytes) else { return .refused(.unreadable) }
+            local = set
+        }
+        let write: SiblingWrite
+        var value: [UInt8] = []
+        switch update {
+        case .put(let put, let expiry):
+            value = put
+            write = SiblingWrite(
+                version: terms.version,
+                isTombstone: false,
+                expiry: expiry,
+                value: ByteRange(offset: 0, count: put.count)
+            )
+        case .delete:
+            write = SiblingWrite(version: terms.version, isTombstone: true, expiry: nil)
+        default:
+            return .refused(.unreadable)
+        }
+        var writer = ByteWriter(capacity: copy.count + value.count + 64)
+        let outcome = SiblingSet.put(
+            write,
+            of: value.span.bytes,
+            over: local,
+            of: bytes,
+            seen: SiblingSet.seen(by: context, of: local, in: bytes, at: terms.wall),
+            by: terms.actor,
+            into: &writer
+        )
+        switch outcome {
+        case .tooManySiblings(let count):
+            return .refused(.tooManySiblings(count))
+        case .exhausted:
+            return .refused(.exhausted)
+        case .written:
+            guard let set = try? SiblingSet(decoding: writer.bytes.span.bytes) else {
+                return .refused(.unreadable)
+            }
+            let seen = set.contextAfterPut(by: terms.actor, in: writer.bytes.span.bytes)
+            return .changed(
+                record: writer.bytes,
+                UpdateAnswer(
+                    context: CausalContext(siblings: seen),
+                    siblings: set.liveCount(at: terms.wall, in: writer.bytes.span.bytes)
+                )
+            )
+        }
+    }
+
+    private func count(
+        _ update: RecordUpdate,
+        _ bytes: RawSpan,
+        _ range: ByteRange,
+        _ terms: UpdateTerms
+    ) -> UpdateOutcome {
+        guard var state = decoded(range, CounterState(), { try CounterState(decoding: bytes) })
+        else { return .refused(.unreadable) }
+        let outcome: CounterOutcome
+        switch update {
+        case .increment(let amount, let id, let direction) where id.isEmpty:
+            outcome = state.increment(
+                by: amount,
+                direction,
+                actor: terms.actor,
+                version: terms.version
+            )
+        case .increment(let amount, let id, let direction):
+            outcome = state.increment(
+                by: amount,
+                id: id,
+                direction,
+                actor: terms.actor,
+                version: terms.version
+            )
+        case .delete:
+            outcome = state.reset(version: terms.version).map(CounterOutcome.changed) ?? .unchanged
+        default:
+            return .refused(.unreadable)
+        }
+        switch outcome {
+        case .changed(let delta):
+            state.merge(delta)
+            return .changed(
+                record: encoded { delta.encode(into: &$0) },
+                UpdateAnswer(
+                    context: CausalContext(counter: state.newestVersion),
+                    sum: state.value
+                )
+            )
+        case .unchanged:
+            return .unchanged(
+                UpdateAnswer(
+                    context: CausalContext(counter: state.newestVersion),
+                    sum: state.value
+                )
+            )
+        case .invalid:
+            return .refused(.invalid(Self.reason(forRefusing: update)))
+        case .tooManyEntries:
+            return .refused(.tooManyIDs)
+        case .overflow:
+            return .refused(.exhausted)
+        }
+    }
+
+    /// What of an increment is not allowed.
+    private static func reason(forRefusing update: RecordUpdate) -> String {
+        guard case .increment(let amount, let id, let direction) = update else { return "" }
+        if amount < 0, direction == .growOnly {
+            return "the counters of this keyspace only grow, the amount is \(amount)"
+        }
+        if !id.isEmpty, !CounterState.idSize.contains(id.count) {
+            return "an operation's id has at most \(CounterState.idSize.upperBound) bytes, this "
+                + "one has \(id.count)"
+        }
+        return "the operation's id was used with another amount than \(amount)"
+    }
+
+    private func changeSet(
+        _ update: RecordUpdate,
+        _ context: DotCloud?,
+        _ bytes: RawSpan,
+        _ range: ByteRange,
+        _ terms: UpdateTerms
+    ) -> UpdateOutcome {
+        guard
+            let state = decoded(
+                range,
+                ObservedRemoveSet(),
+                {
+                    try ObservedRemoveSet(decoding: bytes)
+                }
+            )
+        else { return .refused(.unreadable) }
+        let outcome: SetOutcome
+        switch update {
+        case .add(let elements):
+            outcome = state.add(elements, actor: terms.actor, version: terms.version)
+        case .remove(let elements):
+            outcome = state.remove(
+                elements,
+                seen: context ?? state.history,
+                version: terms.version
+            )
+        case .delete:
+            outcome = state.removeAll(seen: context ?? state.history, version: terms.version)
+        default:
+            return .refused(.unreadable)
+        }
+        var seen = context ?? DotCloud()
+        switch outcome {
+        case .changed(let delta):
+            seen.merge(delta.history)
+            return .changed(
+                record: encoded { delta.encode(into: &$0) },
+                UpdateAnswer(context: CausalContext(set: seen))
+            )
+        case .unchanged:
+            return .unchanged(UpdateAnswer(context: CausalContext(set: seen)))
+        case .behind:
+            return .refused(.behind)
+        case .invalid:
+            return .refused(.invalid(Self.elementLimit))
+        case .exhausted:
+            return .refused(.exhausted)
+        }
+    }
+
+    private static var elementLimit: String {
+        "an element has at most \(ReplicatedLimits.elementSize) bytes"
+    }
+
+    private func changeMap(
+        _ update: RecordUpdate,
+        _ context: DotCloud?,
+        _ bytes: RawSpan,
+        _ range: ByteRange,
+        _ terms: UpdateTerms
+    ) -> UpdateOutcome {
+        guard let state = decoded(range, MapState(), { try MapState(decoding: bytes) }) else {
+            return .refused(.unreadable)
+        }
+        let outcome: MapOutcome
+        switch update {
+        case .change(let field, let change):
+            outcome = state.update(
+                field,
+                change,
+                seen: context ?? state.history,
+                actor: terms.actor,
+                version: terms.version
+            )
+        case .removeField(let field):
+            outcome = state.remove(
+                field,
+                seen: context ?? state.history,
+                version: terms.version
+            )
+        case .delete:
+            outcome = state.removeAll(seen: context ?? state.history, version: terms.version)
+        default:
+            return .refused(.unreadable)
+        }
+        var seen = context ?? DotCloud()
+        switch outcome {
+        case .changed(let delta):
+            seen.merge(delta.history)
+            return .changed(
+                record: encoded { delta.encode(into: &$0) },
+                UpdateAnswer(context: CausalContext(map: seen))
+            )
+        case .unchanged:
+            return .unchanged(UpdateAnswer(context: CausalContext(map: seen)))
+        case .behind:
+            return .refused(.behind)
+        case .invalid:
+            return .refused(
+                .invalid(
+                    "a field's name has 1 to \(ReplicatedLimits.nameSize.upperBound) bytes, a "
+                        + "value at most \(ReplicatedLimits.valueSize), and " + Self.elementLimit
+                )
+            )
+        case .exhausted:
+            return .refused(.exhausted)
+        }
+    }
+
+    private func stampSet(
+        _ update: RecordUpdate,
+        _ bytes: RawSpan,
+        _ range: ByteRange,
+        _ terms: UpdateTerms
+    ) -> UpdateOutcome {
+        guard
+            let state = decoded(range, LastWriterSet(), { try LastWriterSet(decoding: bytes) })
+        else { return .refused(.unreadable) }
+        let delta: LastWriterSet?
+        switch update {
+        case .add(let elements):
+            delta = LastWriterSet.adding(elements, version: terms.version)
+        case .remove(let elements):
+            delta = LastWriterSet.removing(elements, version: terms.version)
+        case .delete:
+            delta = LastWriterSet.removing(state.elements, version: terms.version)
+        default:
+            return .refused(.unreadable)
+        }
+        guard let delta else { return .refused(.invalid(Self.elementLimit)) }
+        if delta.newestVersion == .zero {
+            let context = CausalContext(lastWriterSet: state.newestVersion)
+            return .unchanged(UpdateAnswer(context: context))
+        }
+        return .changed(
+            record: encoded { delta.encode(into: &$0) },
+            UpdateAnswer(context: CausalContext(lastWriterSet: terms.version))
+        )
+    }
+
+    /// A copy that was read, or the state of a key that has none.
+    private func decoded<State>(
+        _ range: ByteRange,
+        _ none: State,
+        _ read: () throws -> State
+    ) -> State? {
+        range.count == 0 ? none : try? read()
+    }
+
+    private func encoded(_ encode: (inout ByteWriter) -> Void) -> [UInt8] {
+        var writer = ByteWriter()
+        encode(&writer)
+        return writer.bytes
+    }
+}
+
+extension SiblingSet {
+    /// What the writer of the latest value of `id` has seen: of each actor what is in the set no
+    /// more, and its own value, unless the set keeps an older one of the same actor, since no
+    /// version vector tells the two apart.
+    func contextAfterPut(by id: ActorID, in bytes: RawSpan) -> VersionVector {
+        var entries: [VersionVector.Entry] = []
+        entries.reserveCapacity(actorCount)
+        var cursor = EntryCursor(self)
+        while let entry = cursor.next(in: bytes) {
+            let isOwn = entry.actor == id && entry.count == 1
+            let counter = isOwn ? entry.counter : entry.base
+            guard counter > 0 else { continue }
+            entries.append(VersionVector.Entry(actor: entry.actor, counter: counter))
+        }
+        return VersionVector(sorted: entries)
+    }
+
+    /// Walks the values that a reader at this time sees, in the order of the set.
+    public func forEachLive(
+        at wall: WallClockTime,
+        in bytes: RawSpan,
+        _ body: (Sibling) -> Void
+    ) {
+        var cursor = Cursor(self)
+        while let sibling = cursor.next(in: bytes) {
+            if !sibling.isAbsent(at: wall) { body(sibling) }
+        }
+    }
+}

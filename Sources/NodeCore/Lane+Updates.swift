@@ -1,0 +1,535 @@
+import ByteCoding
+import Causality
+import ClientProtocol
+import ClusterPrimitives
+import Partitioning
+import Replication
+
+/// What an open write still needs to know where its keyspace is not lww.
+struct OpenUpdate {
+    var change: RecordUpdate
+    var context: CausalContext?
+    var mode: RecordMode
+    /// The stamp of the write.
+    var version: Version
+    /// How often it was stamped.
+    var stampCount = 1
+    /// What the other replicas hold, joined; nil where they were not asked.
+    var base: [UInt8]?
+    /// How many replicas of the level answered when they were asked.
+    var readCount = 0
+    /// What the asker is told, once this node's own copy is changed.
+    var answer: UpdateAnswer?
+}
+
+/// Writes in keyspaces that are not lww.
+///
+/// One of the key's replicas coordinates: it changes its own copy, durably, and only then sends
+/// the others what they are to join with theirs. So no event has a name that its node could give
+/// again, and replicas store without reading.
+extension Lane {
+    /// The most stamps that one update is given: each is above what the copy held before.
+    private static var maximumStamps: Int { 4 }
+
+    /// What a client asks for, whichever request it came in.
+    struct UpdateTarget {
+        var kind: ClientKind
+        var placement: ClusterView.Placement
+        var level: ConsistencyLevel?
+        var timeout: UInt32
+        var key: ByteRange
+        var context: ByteRange
+    }
+
+    /// Coordinates a change of a counter, a set or a map, or hands it to a replica that does.
+    mutating func begin(
+        _ request: UpdateRequest,
+        _ body: ByteRange,
+        _ bytes: RawSpan,
+        _ sink: ResponseSink,
+        _ remaining: Duration?,
+        _ now: Instant,
+        _ effects: inout Effects
+    ) {
+        guard let placement = placement(request.keyspace, key: request.key, sink, into: &effects),
+            holds(request.change.kind, placement.keyspace, sink, into: &effects)
+        else { return }
+        let mode = placement.keyspace.mode
+        let change: RecordUpdate =
+            switch request.change {
+            case .increment(let amount, let id):
+                .increment(
+                    amount,
+                    id: deviation == .noOperationIDs ? [] : id,
+                    mode == .growOnlyCounter ? .growOnly : .upAndDown
+                )
+            case .add(let elements): .add(elements)
+            case .remove(let elements): .remove(elements)
+            case .change(let field, let change): .change(field: field, change)
+            case .removeField(let field): .removeField(field)
+            }
+        let target = UpdateTarget(
+            kind: .update,
+            placement: placement,
+            level: request.level,
+            timeout: request.timeout,
+            key: request.key,
+            context: request.context
+        )
+        update(change, target, body, bytes, sink, remaining, now, &effects)
+    }
+
+    /// Coordinates a put or a delete in a keyspace that is not lww.
+    mutating func begin(
+        _ write: WriteRequest,
+        _ kind: ClientKind,
+        updating placement: ClusterView.Placement,
+        _ body: ByteRange,
+        _ bytes: RawSpan,
+        _ sink: ResponseSink,
+        _ remaining: Duration?,
+        _ now: Instant,
+        _ effects: inout Effects
+    ) {
+        let change: RecordUpdate
+        if kind == .delete {
+            change = .delete
+        } else {
+            guard holds(.value, placement.keyspace, sink, into: &effects) else { return }
+            change = .put(
+                value: bytes.array(write.value),
+                expiry: expiry(write, placement.keyspace, now)
+            )
+        }
+        let target = UpdateTarget(
+            kind: kind,
+            placement: placement,
+            level: write.level,
+            timeout: write.timeout,
+            key: write.key,
+            context: write.context
+        )
+        update(change, target, body, bytes, sink, remaining, now, &effects)
+    }
+
+    /// Whether the keyspace holds what the verb is for; answers the asker otherwise.
+    func holds(
+        _ kind: DataKind,
+        _ keyspace: Keyspace,
+        _ sink: ResponseSink,
+        into effects: inout Effects
+    ) -> Bool {
+        let held = keyspace.mode.dataKind
+        if held == kind { return true }
+        let (what, verbs) =
+            switch held {
+            case .value: ("values", "put, get and delete")
+            case .counter: ("counters", "counter add and counter get")
+            case .set: ("sets", "set add, set remove and set members")
+            case .map: ("maps", "map put, map remove and map show")
+            }
+        fail(
+            sink,
+            FailureResponse(
+                code: .invalid,
+                message: "keyspace \(keyspace.name) holds \(what) (mode \(keyspace.mode))",
+                advice: "Nothing was done. Use \(verbs)."
+            ),
+            into: &effects
+        )
+        return false
+    }
+
+    private mutating func update(
+        _ change: RecordUpdate,
+        _ target: UpdateTarget,
+        _ body: ByteRange,
+        _ bytes: RawSpan,
+        _ sink: ResponseSink,
+        _ remaining: Duration?,
+        _ now: Instant,
+        _ effects: inout Effects
+    ) {
+        let keyspace = target.placement.keyspace
+        let level = target.level ?? keyspace.writeConsistency
+        let plan = ReplicaPlan(
+            target.placement.ring.replicas(for: Token(ofKey: bytes, target.key)),
+            view: view
+        )
+        guard var rule = rule(level, plan, keyspace, sink, into: &effects) else { return }
+        if deviation == .oneAcknowledgementLess { rule = rule.weakened() }
+        let deadline = deadline(target.timeout, remaining, now)
+        if forward(
+            target.kind,
+            body,
+            of: bytes,
+            plan: plan,
+            sink: sink,
+            deadline: deadline,
+            // What is local to this datacenter no other one can serve.
+            mayLeave: !level.isLocal,
+            at: now,
+            into: &effects
+        ) {
+            return
+        }
+        let usable = usable(in: plan)
+        guard rule.isMet(by: usable) else {
+            fail(
+                sink,
+                unavailable(.write, level, rule, plan, usable, key: bytes.array(target.key)),
+                into: &effects
+            )
+            return
+        }
+        guard plan.index(of: identity.id) != nil else {
+            fail(
+                sink,
+                FailureResponse(
+                    code: .unavailable,
+                    message: "\(identity.name) is no replica of "
+                        + "\"\(describe(bytes.array(target.key)))\", and can hand the write to "
+                        + "none",
+                    advice: "Nothing was written. Try again."
+                ),
+                into: &effects
+            )
+            return
+        }
+        let mode = keyspace.mode.records
+        var context: CausalContext?
+        if target.context.count > 0 {
+            context = decodeContext(
+                target.context,
+                mode,
+                keyspace.number,
+                target.key,
+                bytes,
+                sink,
+                &effects
+            )
+            if context == nil { return }
+        }
+        if deviation == .removalOfEverything { context = nil }
+        guard let version = stamp(above: .zero, sink, now, &effects) else { return }
+        let id = writes.insert(
+            OpenWrite(
+                core: WriteCoordination(plan: plan, rule: rule, version: version),
+                sink: sink,
+                keyspace: keyspace.number,
+                level: level,
+                conflict: .restamp,
+                startedAt: now.monotonic,
+                deadline: deadline,
+                keySize: target.key.count
+            ),
+            holding: bytes.array(target.key)
+        )
+        updates[id] = OpenUpdate(change: change, context: context, mode: mode, version: version)
+        wheel.insert(id, .deadline, due: deadline, now: now.monotonic)
+        if sink.isTraced {
+            traces[id] = []
+            let detail = describe(level, rule, plan, usable, keyspace)
+            trace(id, since: now.monotonic, at: now, identity.id, "plan", detail)
+        }
+        changeOwnCopy(id, at: now, into: &effects)
+    }
+
+    private mutating func changeOwnCopy(
+        _ id: RequestID,
+        at now: Instant,
+        into effects: inout Effects
+    ) {
+        guard let write = writes[id], let update = updates[id] else { return }
+        let key = Array(writes.held(id).prefix(write.keySize))
+        effects.jobs.append(
+            StorageJob(
+                origin: JobOrigin(route: .request, target: 0, correlation: id.rawValue),
+                keyspace: write.keyspace,
+                token: Token(ofKey: key).ordered,
+                work: .update(
+                    KeyUpdate(
+                        key: key,
+                        change: update.change,
+                        context: update.context,
+                        version: update.version,
+                        wall: now.wall,
+                        base: update.base
+                    )
+                )
+            )
+        )
+    }
+
+    /// What became of the change of this node's own copy.
+    mutating func updated(
+        _ id: RequestID,
+        _ result: UpdateResult,
+        at now: Instant,
+        into effects: inout Effects
+    ) {
+        guard let write = writes[id], var update = updates[id] else { return }
+        switch result {
+        case .applied(let record, let answer):
+            trace(id, since: write.startedAt, at: now, identity.id, "changed", "its own copy")
+            update.answer = answer
+            if deviation == .contextOfEverything {
+                update.answer?.context =
+                    contents(of: record, update.mode, at: now.wall)?.context ?? answer.context
+            }
+            updates[id] = update
+            if answer.siblings >= SiblingSet.warningCount {
+                effects.notices.append(
+                    .manySiblings(
+                        keyspace: write.keyspace,
+                        key: Array(writes.held(id).prefix(write.keySize)),
+                        count: answer.siblings
+                    )
+                )
+            }
+            spread(record, of: id, .foreground, at: now, into: &effects)
+        case .unchanged(let record, let answer):
+            update.answer = answer
+            updates[id] = update
+            if !record.isEmpty {
+                spread(record, of: id, .repair, at: now, into: &effects)
+            } else if update.base == nil {
+                // That nothing is here says little; that the level has nothing says enough.
+                readOthers(for: id, at: now, into: &effects)
+            } else {
+                answerUpdate(id, acknowledged: update.readCount, at: now, into: &effects)
+            }
+        case .unreadable:
+            guard update.base == nil else {
+                refuse(id, .unreadable, copy: [], at: now, into: &effects)
+                return
+            }
+            readOthers(for: id, at: now, into: &effects)
+        case .refused(.stale(let newest), _) where update.stampCount < Self.maximumStamps:
+            guard let version = stamp(above: newest, write.sink, now, &effects) else {
+                forget(write: id)
+                return
+            }
+            update.version = version
+            update.stampCount += 1
+            updates[id] = update
+            changeOwnCopy(id, at: now, into: &effects)
+        case .refused(.behind, _) where update.base == nil,
+            .refused(.unreadable, _) where update.base == nil:
+            readOthers(for: id, at: now, into: &effects)
+        case .refused(let refusal, let copy):
+            refuse(id, refusal, copy: copy, at: now, into: &effects)
+        case .notTaken(let status):
+            var open = write
+            guard let own = open.core.plan.index(of: identity.id) else { return }
+            open.core.contact(own)
+            open.core.receive(status, version: open.core.version, shadow: .zero, from: own)
+            writes[id] = open
+            finish(failed: id, open, isRefused: status.isRefusal, at: now, into: &effects)
+        }
+    }
+
+    /// Sends the others what they are to join with their copies; this node's own is durable.
+    private mutating func spread(
+        _ record: [UInt8],
+        of id: RequestID,
+        _ purpose: WritePurpose,
+        at now: Instant,
+        into effects: inout Effects
+    ) {
+        guard var write = writes[id], let update = updates[id],
+            let own = write.core.plan.index(of: identity.id)
+        else { return }
+        let range = ByteRange(offset: 0, count: record.count)
+        let newest = (try? update.mode.summary(range, of: record.span.bytes))?.newestVersion
+        write.core = WriteCoordination(
+            plan: write.core.plan,
+            rule: write.core.rule,
+            version: newest ?? update.version
+        )
+        write.purpose = purpose
+        write.core.contact(own)
+        write.core.receive(.applied, version: write.core.version, shadow: .zero, from: own)
+        let key = Array(writes.held(id).prefix(write.keySize))
+        writes.hold(key + record, for: id)
+        writes[id] = write
+        var others = usable(in: write.core.plan)
+        others.remove(own)
+        dispatch(id, usable: others, at: now, into: &effects)
+        settle(id, at: now, into: &effects)
+    }
+
+    private mutating func answerUpdate(
+        _ id: RequestID,
+        acknowledged: Int,
+        at now: Instant,
+        into effects: inout Effects
+    ) {
+        guard let write = writes[id] else { return }
+        respond(id, write, .no, acknowledged: acknowledged, at: now, into: &effects)
+    }
+
+    // MARK: What the others hold
+
+    /// Reads what the other replicas hold, where this node cannot go on with what it has.
+    private mutating func readOthers(
+        for id: RequestID,
+        at now: Instant,
+        into effects: inout Effects
+    ) {
+        guard let write = writes[id], let update = updates[id] else { return }
+        let plan = write.core.plan
+        var order = readOrder(plan, among: usable(in: plan))
+        // This node comes last: what it holds is known, or cannot be.
+        if let own = order.firstIndex(where: { plan[$0] == identity.id }) {
+            order.append(order.remove(at: own))
+        }
+        guard let chosen = write.core.rule.leastSet(inOrder: order) else {
+            let key = Array(writes.held(id).prefix(write.keySize))
+            fail(
+                write.sink,
+                unavailable(.write, write.level, write.core.rule, plan, usable(in: plan), key: key),
+                into: &effects
+            )
+            forget(write: id)
+            return
+        }
+        trace(id, since: write.startedAt, at: now, identity.id, "reads", "what the others hold")
+        let read = OpenRead(
+            core: ReadCoordination(plan: plan, rule: write.core.rule, mode: update.mode),
+            sink: write.sink,
+            keyspace: write.keyspace,
+            level: write.level,
+            startedAt: now.monotonic,
+            deadline: write.deadline,
+            isOwnCopy: false,
+            update: id
+        )
+        let key = Array(writes.held(id).prefix(write.keySize))
+        begin(read, key: key, asking: order.filter(chosen.contains), at: now, into: &effects)
+    }
+
+    /// What the other replicas hold is known.
+    mutating func goOn(
+        _ id: RequestID,
+        with base: [UInt8],
+        from readers: Int,
+        at now: Instant,
+        into effects: inout Effects
+    ) {
+        guard var update = updates[id] else { return }
+        update.base = base
+        update.readCount = readers
+        updates[id] = update
+        changeOwnCopy(id, at: now, into: &effects)
+    }
+
+    /// What the other replicas hold could not be read.
+    mutating func giveUp(
+        _ id: RequestID,
+        after failure: FailureResponse,
+        at now: Instant,
+        into effects: inout Effects
+    ) {
+        guard let write = writes[id] else { return }
+        var failure = failure
+        failure.code = .unavailable
+        failure.advice = "Nothing was written. " + failure.advice
+        failure.trace = traces[id] ?? []
+        fail(write.sink, failure, into: &effects)
+        forget(write: id)
+    }
+
+    // MARK: Refusals
+
+    private mutating func refuse(
+        _ id: RequestID,
+        _ refusal: UpdateRefusal,
+        copy: [UInt8],
+        at now: Instant,
+        into effects: inout Effects
+    ) {
+        guard let write = writes[id], let update = updates[id] else { return }
+        let key = Array(writes.held(id).prefix(write.keySize))
+        let name = "\"\(describe(key))\""
+        var failure: FailureResponse
+        switch refusal {
+        case .stale(let newest):
+            failure = FailureResponse(
+                code: .overloaded,
+                message: "\(name) changes faster than a write can be stamped; its newest version "
+                    + "is \(describe(newest))",
+                advice: "Nothing was written. Try again."
+            )
+        case .behind:
+            failure = FailureResponse(
+                code: .unavailable,
+                level: write.level,
+                message: "the context speaks of changes of \(name) that none of the replicas "
+                    + "asked at \(write.level) holds",
+                advice: "Nothing was written. Read the key again and use that context, or use a "
+                    + "higher level."
+            )
+        case .tooManySiblings(let count):
+            failure = FailureResponse(
+                code: .conflict,
+                message: "\(name) would have \(count) siblings, more than the "
+                    + "\(SiblingSet.maximumCount) that are kept",
+                advice: "Nothing was written. Write the merger of the values with the context "
+                    + "that came with this refusal, or read them first."
+            )
+            if let seen = contents(of: copy, update.mode, at: now.wall) {
+                if case .values(let values) = seen.contents { failure.values = values }
+                failure.context = token(seen.context, write.keyspace, key)
+            }
+        case .tooLarge(let size):
+            failure = FailureResponse(
+                code: .tooLarge,
+                message: "\(name) would have a record of \(size) bytes, more than "
+                    + "\(Limits.maximumRecordSize)",
+                advice: "Nothing was written. Spread it over several keys, or resolve its siblings."
+            )
+        case .tooManyIDs:
+            failure = FailureResponse(
+                code: .overloaded,
+                message: "counter \(name) remembers \(CounterState.maximumEntries) operations "
+                    + "with ids, as many as it may",
+                advice: "Nothing was written. Try again later: an id is remembered for about ten "
+                    + "minutes."
+            )
+        case .invalid(let reason):
+            failure = FailureResponse(
+                code: .invalid,
+                message: "\(reason)",
+                advice: "Nothing was written."
+            )
+        case .exhausted:
+            failure = FailureResponse(
+                code: .invalid,
+                message: "the numbers of \(name) do not go any further",
+                advice: "Nothing was written. Use another key."
+            )
+        case .unreadable:
+            failure = FailureResponse(
+                code: .corrupt,
+                message: "the copy of \(name) on \(identity.name) cannot be read",
+                advice: "Nothing was written. See the node's log; write through another node."
+            )
+        }
+        failure.trace = traces[id] ?? []
+        fail(write.sink, failure, into: &effects)
+        forget(write: id)
+    }
+}
+
+extension ConflictMode {
+    /// What the keys of such a keyspace hold.
+    var dataKind: DataKind {
+        switch self {
+        case .lww, .siblings: .value
+        case .counter, .growOnlyCounter: .counter
+        case .set, .lastWriterSet: .set
+        case .map: .map
+        }
+    }
+}

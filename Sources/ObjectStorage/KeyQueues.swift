@@ -1,0 +1,52 @@
+import ClusterPrimitives
+import Replication
+import Synchronization
+
+/// Which keys are being updated, and who waits for each.
+///
+/// Of one key one update at a time reads the copy, changes it and makes the new one readable. An
+/// update that finds its key taken waits here; whoever gives the key back takes over all that
+/// wait.
+final class KeyQueues: Sendable {
+    /// A key of a keyspace.
+    struct Place: Hashable, Sendable {
+        var keyspace: KeyspaceNumber
+        var token: UInt64
+        var key: [UInt8]
+    }
+
+    /// An update that waits.
+    struct Waiting: Sendable {
+        var origin: JobOrigin
+        var update: KeyUpdate
+    }
+
+    // Only looked up, never walked.
+    private let taken = Mutex<[Place: [Waiting]]>([:])
+
+    /// Takes a key; where another has it, lets the update wait for that one's end.
+    ///
+    /// - Returns: whether the key is the caller's now.
+    func take(_ place: Place, orWait waiting: @autoclosure () -> Waiting) -> Bool {
+        taken.withLock { taken in
+            guard taken[place] != nil else {
+                taken[place] = []
+                return true
+            }
+            taken[place]?.append(waiting())
+            return false
+        }
+    }
+
+    /// Takes over what waits for a key that the caller has; where nothing does, gives it back.
+    func next(_ place: Place) -> [Waiting] {
+        taken.withLock { taken in
+            guard let waiting = taken[place], !waiting.isEmpty else {
+                taken[place] = nil
+                return []
+            }
+            taken[place] = []
+            return waiting
+        }
+    }
+}

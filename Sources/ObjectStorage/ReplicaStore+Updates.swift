@@ -1,0 +1,275 @@
+import ByteCoding
+import Causality
+import ClusterPrimitives
+import Replication
+import StorageEngine
+
+/// Updates: a copy is read, changed and written back, one update of a key at a time.
+///
+/// The key stays taken from the read until the new copy can be read, on whichever lane or thread
+/// that happens. The first update of a key goes with its turn's writes; those that come meanwhile
+/// are made together, by a thread that may wait for the disk, as soon as it has ended.
+extension ReplicaStore {
+    /// Begins an update, or lets it wait for another one of its key.
+    func stage(
+        _ update: KeyUpdate,
+        of job: StorageJob,
+        in staged: inout StagedWrites,
+        results: inout [StorageResult],
+        deferred: inout [DeferredJob]
+    ) {
+        guard let mode = mode(of: job.keyspace) else {
+            results.append(.updated(job.origin, .notTaken(.unknownKeyspace)))
+            return
+        }
+        let place = KeyQueues.Place(keyspace: job.keyspace, token: job.token, key: update.key)
+        let waiting = KeyQueues.Waiting(origin: job.origin, update: update)
+        guard queues.take(place, orWait: waiting) else { return }
+        switch copy(at: place, mode, base: update.base, mayReadDisk: false) {
+        case .needsDisk:
+            deferred.append(
+                DeferredJob(
+                    origin: job.origin,
+                    keyspace: job.keyspace,
+                    token: job.token,
+                    work: .updates([waiting])
+                )
+            )
+        case .unknown:
+            results.append(.updated(job.origin, .unreadable))
+            giveBack(place, deferred: &deferred)
+        case .known(let copy):
+            let outcome = apply(update, mode, to: copy)
+            guard case .changed(let record, let answer) = outcome else {
+                results.append(.updated(job.origin, Self.result(outcome, copy: copy)))
+                giveBack(place, deferred: &deferred)
+                return
+            }
+            // What the others hold comes along, since the change was made on top of it.
+            let kept = mode.joined(update.base ?? [], record)
+            staged.batch.put(
+                tree: job.keyspace.rawValue,
+                prefix: job.token,
+                key: update.key,
+                value: kept,
+                stamp: mode.version(of: kept).timestamp.rawValue
+            )
+            staged.items.append(
+                StagedWrites.Item(
+                    origin: job.origin,
+                    version: update.version,
+                    purpose: .foreground,
+                    keyspace: job.keyspace,
+                    mode: mode,
+                    token: job.token,
+                    key: update.key,
+                    record: .empty,
+                    update: StagedWrites.Update(
+                        record: kept,
+                        answer: answer,
+                        isRemoval: update.change.isRemoval
+                    )
+                )
+            )
+        }
+    }
+
+    /// Makes updates of one key, one after another, and has them synced together.
+    func update(
+        _ waiting: [KeyQueues.Waiting],
+        of job: DeferredJob,
+        next: inout [DeferredJob]
+    ) -> [StorageResult] {
+        guard let first = waiting.first else { return [] }
+        let place = KeyQueues.Place(
+            keyspace: job.keyspace,
+            token: job.token,
+            key: first.update.key
+        )
+        defer { giveBack(place, deferred: &next) }
+        guard let mode = mode(of: job.keyspace) else {
+            return waiting.map { .updated($0.origin, .notTaken(.unknownKeyspace)) }
+        }
+        var results: [StorageResult] = []
+        var changes: [StorageResult] = []
+        var changed: [JobOrigin] = []
+        var written: [UInt8] = []
+        var onlyRemoves = true
+        for waiting in waiting {
+            let update = waiting.update
+            let base: [UInt8]? =
+                written.isEmpty ? update.base : mode.joined(written, update.base ?? [])
+            guard case .known(let copy) = copy(at: place, mode, base: base, mayReadDisk: true)
+            else {
+                results.append(.updated(waiting.origin, .unreadable))
+                continue
+            }
+            let outcome = apply(update, mode, to: copy)
+            guard case .changed(let record, let answer) = outcome else {
+                // What was not changed may rest on a change that is not durable yet.
+                changes.append(.updated(waiting.origin, Self.result(outcome, copy: copy)))
+                changed.append(waiting.origin)
+                continue
+            }
+            let kept = mode.joined(update.base ?? [], record)
+            written = mode.joined(written, kept)
+            onlyRemoves = onlyRemoves && update.change.isRemoval
+            changes.append(.updated(waiting.origin, .applied(record: kept, answer)))
+            changed.append(waiting.origin)
+        }
+        guard !written.isEmpty else { return results + changes }
+        let status = write(written, at: place, mode, usingReserve: onlyRemoves)
+        guard status != .applied else { return results + changes }
+        return results + changed.map { .updated($0, .notTaken(status)) }
+    }
+
+    /// Writes a record, syncs it and makes it readable.
+    private func write(
+        _ record: [UInt8],
+        at place: KeyQueues.Place,
+        _ mode: RecordMode,
+        usingReserve: Bool
+    ) -> WriteStatus {
+        var batch = WriteBatch()
+        batch.put(
+            tree: place.keyspace.rawValue,
+            prefix: place.token,
+            key: place.key,
+            value: record,
+            stamp: mode.version(of: record).timestamp.rawValue
+        )
+        let position: AppendedPosition
+        do {
+            position = try engine.append(batch, usingReserve: usingReserve)
+        } catch {
+            return WriteStatus(error)
+        }
+        do {
+            _ = try engine.sync()
+        } catch {
+            engine.abandon(batch, at: position)
+            renewActor()
+            return .failed
+        }
+        guard let outcome = engine.apply(batch, at: position).first else { return .failed }
+        let status = WriteStatus(outcome)
+        if status == .failed { renewActor() }
+        return status
+    }
+
+    /// Ends an update whose record is durable, or is not known to be.
+    func end(
+        _ item: StagedWrites.Item,
+        _ status: WriteStatus,
+        results: inout [StorageResult],
+        deferred: inout [DeferredJob]
+    ) {
+        if status == .applied, let update = item.update {
+            results.append(
+                .updated(item.origin, .applied(record: update.record, update.answer))
+            )
+        } else {
+            // After a restart the record may be there, and its dot with it.
+            if status == .failed { renewActor() }
+            results.append(.updated(item.origin, .notTaken(status)))
+        }
+        giveBack(item.place, deferred: &deferred)
+    }
+
+    /// Lets the next updates of a key have it.
+    func giveBack(_ place: KeyQueues.Place, deferred: inout [DeferredJob]) {
+        let waiting = queues.next(place)
+        guard let first = waiting.first else { return }
+        deferred.append(
+            DeferredJob(
+                origin: first.origin,
+                keyspace: place.keyspace,
+                token: place.token,
+                work: .updates(waiting)
+            )
+        )
+    }
+
+    /// What this node holds of a key, joined with what it was told of the others.
+    private enum Copy {
+        case known([UInt8])
+        case unknown
+        case needsDisk
+    }
+
+    private func copy(
+        at place: KeyQueues.Place,
+        _ mode: RecordMode,
+        base: [UInt8]?,
+        mayReadDisk: Bool
+    ) -> Copy {
+        // A copy that is not trusted lacks something, but what it has counts: what this node
+        // minted lately is nowhere else yet.
+        guard base != nil || readableMode(of: place.keyspace) != nil else { return .unknown }
+        do {
+            switch try engine.get(
+                tree: place.keyspace.rawValue,
+                prefix: place.token,
+                key: place.key,
+                disk: mayReadDisk ? .allowed : .forbidden
+            ) {
+            case .absent: return .known(base ?? [])
+            case .found(let record, _): return .known(mode.joined(base ?? [], record))
+            case .needsDisk: return .needsDisk
+            }
+        } catch {
+            // What the present actor minted for the key may be among what cannot be read.
+            renewActor()
+            return base.map(Copy.known) ?? .unknown
+        }
+    }
+
+    private func apply(
+        _ update: KeyUpdate,
+        _ mode: RecordMode,
+        to copy: [UInt8]
+    ) -> UpdateOutcome {
+        mode.apply(
+            update.change,
+            seen: update.context,
+            to: copy,
+            UpdateTerms(
+                version: update.version,
+                actor: actor,
+                wall: update.wall,
+                maximumSize: Limits.maximumRecordSize
+            )
+        )
+    }
+
+    private static func result(_ outcome: UpdateOutcome, copy: [UInt8]) -> UpdateResult {
+        switch outcome {
+        case .changed(let record, let answer): .applied(record: record, answer)
+        case .unchanged(let answer): .unchanged(record: copy, answer)
+        case .refused(let refusal): .refused(refusal, record: copy)
+        }
+    }
+}
+
+extension WriteStatus {
+    /// What an engine's refusal of a write means.
+    init(_ error: StorageError) {
+        self =
+            switch error {
+            case .overloaded: .overloaded
+            case .diskFull, .diskReserve: .noRoom
+            case .unknownTree: .unknownKeyspace
+            default: .failed
+            }
+    }
+
+    /// What became of a durable update.
+    init(_ outcome: ApplyOutcome) {
+        self =
+            switch outcome.result {
+            case .inserted, .merged, .keptExisting: .applied
+            case .treeDropped: .unknownKeyspace
+            case .takenBack: .failed
+            }
+    }
+}

@@ -1,0 +1,372 @@
+import ByteCoding
+import Causality
+import ClientProtocol
+import ClusterPrimitives
+import NodeCore
+import Partitioning
+import PeerProtocol
+import Replication
+import Testing
+
+@Suite struct `Coordinated update` {
+    private func texts(_ outcome: LaneCluster.GetOutcome) -> [String]? {
+        guard case .value(let response) = outcome else { return nil }
+        return response.values.map { String(decoding: $0.bytes, as: UTF8.self) }.sorted()
+    }
+
+    private func written(_ outcome: LaneCluster.PutOutcome) throws -> WrittenResponse {
+        guard case .written(let response) = outcome else {
+            if case .failed(let failure) = outcome { Issue.record("\(failure.message)") }
+            throw NotWritten()
+        }
+        return response
+    }
+
+    private func failure(_ outcome: LaneCluster.PutOutcome) throws -> FailureResponse {
+        guard case .failed(let failure) = outcome else { throw NotRefused() }
+        return failure
+    }
+
+    private struct NotWritten: Error {}
+    private struct NotRefused: Error {}
+
+    private func update(
+        _ key: String,
+        _ change: UpdateRequest.Change,
+        at name: String,
+        _ level: ConsistencyLevel? = nil,
+        context: [UInt8] = [],
+        _ cluster: LaneCluster
+    ) -> LaneCluster.PutOutcome {
+        cluster.outcome(
+            cluster.send(.update, to: name) {
+                UpdateRequest.encode(
+                    keyspace: cluster.keyspace.number,
+                    level: level,
+                    timeout: 1000,
+                    key: Array(key.utf8),
+                    context: context,
+                    change: change,
+                    into: &$0
+                )
+            }
+        )
+    }
+
+    private func delete(
+        _ key: String,
+        at name: String,
+        context: [UInt8] = [],
+        _ cluster: LaneCluster
+    ) -> LaneCluster.PutOutcome {
+        cluster.outcome(
+            cluster.send(.delete, to: name) {
+                WriteRequest.encode(
+                    keyspace: cluster.keyspace.number,
+                    level: nil,
+                    conflict: .restamp,
+                    timeout: 1000,
+                    lifetime: 0,
+                    key: Array(key.utf8),
+                    context: context,
+                    value: [],
+                    into: &$0
+                )
+            }
+        )
+    }
+
+    @Test func `writes on both sides of a cut are both there after it`() throws {
+        let cluster = try LaneCluster(["dc1": 2, "dc2": 2], mode: .siblings)
+        let replicas = cluster.replicas(of: "a")
+        let east = try #require(replicas.first { $0.hasPrefix("dc1") })
+        let west = try #require(replicas.first { $0.hasPrefix("dc2") })
+        cluster.isDropped = { packet in
+            cluster.topology.member(packet.from)?.datacenter
+                != cluster.topology.member(packet.to)?.datacenter
+        }
+        #expect(try written(cluster.put("a", "1", at: east, .localQuorum)).siblings == 1)
+        #expect(try written(cluster.put("a", "2", at: west, .localQuorum)).siblings == 1)
+        cluster.isDropped = { _ in false }
+        guard case .value(let response) = cluster.get("a", at: east, .all) else {
+            Issue.record("no answer at ALL")
+            return
+        }
+        #expect(response.values.count == 2)
+        for name in replicas {
+            #expect(texts(cluster.get("a", at: name, scope: .ownCopy)) == ["1", "2"])
+        }
+        let merged = cluster.put("a", "3", at: west, .all, context: response.context)
+        #expect(try written(merged).siblings == 1)
+        #expect(texts(cluster.get("a", at: east, .one)) == ["3"])
+    }
+
+    @Test func `only a replica coordinates, wherever the client asks`() throws {
+        let cluster = try LaneCluster(["dc1": 2], mode: .siblings)
+        let replicas = cluster.replicas(of: "a")
+        let others = cluster.topology.members.map(\.name).filter { !replicas.contains($0) }
+        for name in others {
+            let response = try written(cluster.put("a", "1", at: name, .quorum))
+            let coordinator = try #require(cluster.topology.member(response.coordinator)?.name)
+            #expect(replicas.contains(coordinator))
+        }
+        for name in replicas { cluster.set(name, isUp: false) }
+        let stranger = try #require(others.first)
+        #expect(try failure(cluster.put("a", "1", at: stranger, .one)).code == .unavailable)
+    }
+
+    @Test func `a local level is not served by a replica of another datacenter`() throws {
+        let cluster = try LaneCluster(["dc1": 2, "dc2": 2], mode: .siblings)
+        let replicas = cluster.replicas(of: "a")
+        let stranger = try #require(
+            cluster.topology.members.map(\.name).first {
+                $0.hasPrefix("dc1") && !replicas.contains($0)
+            }
+        )
+        for name in replicas where name.hasPrefix("dc1") { cluster.set(name, isUp: false) }
+        let refusal = try failure(cluster.put("a", "1", at: stranger, .localQuorum))
+        #expect(refusal.code == .unavailable)
+        let response = try written(cluster.put("a", "1", at: stranger, .one))
+        let coordinator = try #require(cluster.topology.member(response.coordinator)?.name)
+        #expect(coordinator.hasPrefix("dc2"))
+    }
+
+    @Test func `nothing leaves the node before its own copy is durable`() throws {
+        let cluster = try LaneCluster(["dc1": 3], mode: .siblings)
+        var sent = 0
+        cluster.isDropped = { packet in
+            if packet.from == cluster.id("dc1-n1") { sent += 1 }
+            return false
+        }
+        cluster.node("dc1-n1")?.holdsUpdates = true
+        let correlation = cluster.send(.put, to: "dc1-n1") {
+            WriteRequest.encode(
+                keyspace: cluster.keyspace.number,
+                level: .one,
+                conflict: .restamp,
+                timeout: 1000,
+                lifetime: 0,
+                key: Array("a".utf8),
+                context: [],
+                value: [1],
+                into: &$0
+            )
+        }
+        #expect(sent == 0)
+        #expect(cluster.answer(correlation) == nil)
+        cluster.release("dc1-n1")
+        #expect(sent > 0)
+        #expect(cluster.answer(correlation)?.kind == .written)
+    }
+
+    @Test func `33 blind writes are refused with the values and a context that resolves them`()
+        throws
+    {
+        let cluster = try LaneCluster(["dc1": 3], mode: .siblings)
+        for index in 0..<32 { _ = cluster.put("a", "\(index)", at: "dc1-n1", .quorum) }
+        let refusal = try failure(cluster.put("a", "more", at: "dc1-n1", .quorum))
+        #expect(refusal.code == .conflict)
+        #expect(refusal.written == .no)
+        #expect(refusal.message.contains("33 siblings"))
+        #expect(refusal.values.count == 32)
+        let resolved = cluster.put("a", "all", at: "dc1-n1", .quorum, context: refusal.context)
+        #expect(try written(resolved).siblings == 1)
+        #expect(texts(cluster.get("a", at: "dc1-n2", .quorum)) == ["all"])
+    }
+
+    @Test func `a deletion with what was read leaves nothing, and a new value is alone`() throws {
+        let cluster = try LaneCluster(["dc1": 3], mode: .siblings)
+        _ = cluster.put("a", "1", at: "dc1-n1", .all)
+        _ = cluster.put("a", "2", at: "dc1-n2", .all)
+        guard case .value(let read) = cluster.get("a", at: "dc1-n3", .quorum) else {
+            Issue.record("no answer")
+            return
+        }
+        #expect(read.values.count == 2)
+        _ = try written(delete("a", at: "dc1-n3", context: read.context, cluster))
+        guard case .value(let gone) = cluster.get("a", at: "dc1-n1", .all) else {
+            Issue.record("no answer")
+            return
+        }
+        #expect(gone.values.isEmpty)
+        #expect(!gone.context.isEmpty)
+        #expect(try written(cluster.put("a", "3", at: "dc1-n2", .quorum)).siblings == 1)
+        #expect(texts(cluster.get("a", at: "dc1-n1", .all)) == ["3"])
+    }
+
+    @Test func `increments add up whichever replicas coordinate them, each id once`() throws {
+        let cluster = try LaneCluster(["dc1": 3], mode: .counter)
+        for (index, name) in cluster.replicas(of: "a").enumerated() {
+            let outcome = update("a", .increment(10, id: []), at: name, .one, cluster)
+            #expect(try written(outcome).sum == Int64(10 * (index + 1)))
+        }
+        for name in cluster.replicas(of: "a") {
+            _ = update("a", .increment(5, id: [9]), at: name, .quorum, cluster)
+        }
+        guard case .value(let response) = cluster.get("a", at: "dc1-n1", .all) else {
+            Issue.record("no answer")
+            return
+        }
+        #expect(response.contents == .counter(35))
+    }
+
+    @Test func `the same id with another amount is refused`() throws {
+        let cluster = try LaneCluster(["dc1": 3], mode: .counter)
+        _ = update("a", .increment(5, id: [9]), at: "dc1-n1", .all, cluster)
+        let refusal = try failure(
+            update("a", .increment(6, id: [9]), at: "dc1-n2", .quorum, cluster)
+        )
+        #expect(refusal.code == .invalid)
+        #expect(refusal.written == .no)
+    }
+
+    @Test func `a retry is on as many replicas as its level asks for before it is answered`()
+        throws
+    {
+        let cluster = try LaneCluster(["dc1": 3], mode: .counter)
+        cluster.isDropped = { $0.isOnLink && $0.from == cluster.id("dc1-n1") }
+        _ = update("a", .increment(5, id: [9]), at: "dc1-n1", .quorum, cluster)
+        cluster.advance(.seconds(2))
+        cluster.isDropped = { _ in false }
+        let retry = update("a", .increment(5, id: [9]), at: "dc1-n1", .all, cluster)
+        #expect(try written(retry).acknowledged == 3)
+        for name in cluster.replicas(of: "a") {
+            guard case .value(let copy) = cluster.get("a", at: name, scope: .ownCopy) else {
+                Issue.record("no copy on \(name)")
+                continue
+            }
+            #expect(copy.contents == .counter(5))
+        }
+    }
+
+    @Test func `a replica that has not seen what a removal saw asks the others first`() throws {
+        let cluster = try LaneCluster(["dc1": 3], mode: .set)
+        cluster.isDropped = { $0.to == cluster.id("dc1-n3") || $0.from == cluster.id("dc1-n3") }
+        let added = update("a", .add([[1], [2]]), at: "dc1-n1", .quorum, cluster)
+        let context = try written(added).context
+        cluster.isDropped = { _ in false }
+        let removed = update(
+            "a",
+            .remove([[1]]),
+            at: "dc1-n3",
+            .quorum,
+            context: context,
+            cluster
+        )
+        _ = try written(removed)
+        guard case .value(let response) = cluster.get("a", at: "dc1-n2", .all) else {
+            Issue.record("no answer")
+            return
+        }
+        #expect(response.contents == .set([[2]]))
+    }
+
+    @Test func `a replica that does not know what it held goes on with what the others hold`()
+        throws
+    {
+        let cluster = try LaneCluster(["dc1": 3], mode: .counter)
+        _ = update("a", .increment(5, id: [9]), at: "dc1-n1", .all, cluster)
+        let lost = try #require(cluster.node("dc1-n2"))
+        lost.records = [:]
+        lost.isUnreadable = true
+        lost.actor = ActorID(high: 77, low: 1)
+        #expect(
+            try written(update("a", .increment(5, id: [9]), at: "dc1-n2", .quorum, cluster)).sum
+                == 5
+        )
+        #expect(
+            try written(update("a", .increment(1, id: []), at: "dc1-n2", .quorum, cluster)).sum
+                == 6
+        )
+    }
+
+    @Test func `fields of a map are read together`() throws {
+        let cluster = try LaneCluster(["dc1": 3], mode: .map)
+        _ = update("a", .change(field: [1], .write([7])), at: "dc1-n1", .quorum, cluster)
+        _ = update("a", .change(field: [2], .increment(3)), at: "dc1-n2", .quorum, cluster)
+        guard case .value(let response) = cluster.get("a", at: "dc1-n3", .all) else {
+            Issue.record("no answer")
+            return
+        }
+        #expect(
+            response.contents
+                == .map([
+                    MapEntry(name: [1], contents: .register([7])),
+                    MapEntry(name: [2], contents: .counter(3)),
+                ])
+        )
+    }
+
+    @Test(arguments: ConflictMode.allCases)
+    func `a wrong verb is refused with the right ones named`(mode: ConflictMode) throws {
+        let cluster = try LaneCluster(["dc1": 3], mode: mode)
+        let isValue = mode == .lww || mode == .siblings
+        let put = cluster.put("a", "1", at: "dc1-n1")
+        if isValue {
+            _ = try written(put)
+        } else {
+            let refusal = try failure(put)
+            #expect(refusal.code == .invalid)
+            #expect(refusal.advice.contains("Use "))
+        }
+        let isCounter = mode == .counter || mode == .growOnlyCounter
+        let count = update("a", .increment(1, id: []), at: "dc1-n1", nil, cluster)
+        if isCounter {
+            _ = try written(count)
+        } else {
+            #expect(try failure(count).message.contains("mode \(mode)"))
+        }
+        let get = cluster.send(.get, to: "dc1-n1") {
+            GetRequest.encode(
+                keyspace: cluster.keyspace.number,
+                level: nil,
+                scope: .cluster,
+                kind: .map,
+                timeout: 1000,
+                key: Array("a".utf8),
+                into: &$0
+            )
+        }
+        #expect(cluster.answer(get)?.kind == (mode == .map ? .value : .failure))
+    }
+
+    @Test func `a context of another mode, key or cluster is refused`() throws {
+        let cluster = try LaneCluster(["dc1": 3], mode: .siblings)
+        _ = cluster.put("a", "1", at: "dc1-n1", .quorum)
+        guard case .value(let read) = cluster.get("a", at: "dc1-n1", .quorum) else {
+            Issue.record("no answer")
+            return
+        }
+        var forged = read.context
+        forged[5] ^= 1
+        for context in [forged, [1, 2, 3], Array(read.context.dropLast())] {
+            let refusal = try failure(cluster.put("a", "2", at: "dc1-n1", context: context))
+            #expect(refusal.code == .invalid)
+        }
+        let elsewhere = cluster.put("b", "2", at: "dc1-n1", context: read.context)
+        #expect(try failure(elsewhere).code == .invalid)
+        #expect(texts(cluster.get("a", at: "dc1-n1", .quorum)) == ["1"])
+    }
+
+    @Test func `a context of a key that three replicas wrote has at most 96 bytes`() throws {
+        let cluster = try LaneCluster(["dc1": 3], mode: .siblings)
+        for name in cluster.replicas(of: "a") { _ = cluster.put("a", name, at: name, .all) }
+        guard case .value(let read) = cluster.get("a", at: "dc1-n1", .all) else {
+            Issue.record("no answer")
+            return
+        }
+        #expect(read.values.count == 3)
+        #expect(read.context.count <= 96)
+    }
+
+    @Test func `the sibling that reaches the warning is told to the operator`() throws {
+        let cluster = try LaneCluster(["dc1": 3], mode: .siblings)
+        for index in 0..<8 { _ = cluster.put("a", "\(index)", at: "dc1-n1", .quorum) }
+        let notices = cluster.node("dc1-n1")?.effects.notices ?? []
+        #expect(
+            notices.contains(
+                .manySiblings(keyspace: cluster.keyspace.number, key: [97], count: 8)
+            )
+        )
+    }
+}
