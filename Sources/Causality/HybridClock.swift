@@ -63,6 +63,13 @@ public struct HybridClock: Sendable {
             .advanced(byMilliseconds: UInt64(maximumOffset.wholeMilliseconds))
     }
 
+    /// Whether a write's stamp may be believed, by the wall clock or by what this clock has shown.
+    ///
+    /// Where all wall clocks were set back together the nodes' timestamps go on, ahead of them.
+    public func believes(_ timestamp: HybridTimestamp, at wall: WallClockTime) -> Bool {
+        !Self.isBeyondOffset(timestamp, at: max(wall, latest.wall))
+    }
+
     /// Takes in the timestamp that a message carries; one beyond the offset is left out.
     ///
     /// - Returns: whether it was believed.

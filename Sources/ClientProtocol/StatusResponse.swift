@@ -5,7 +5,8 @@ package import ClusterPrimitives
 ///
 ///     status := durability: uint8, count: uint32, nodes
 ///     node := id: uint16, state: uint8, phi: uint32 (hundredths), silence: uint32 ms,
-///             load: uint64, uptime: uint32 s, version: text, incarnation: text, epoch: uint64
+///             load: uint64, uptime: uint32 s, version: text, incarnation: text, epoch: uint64,
+///             clock: uint32 ms (two's complement), data: uint8 (1 known, 2 unknown)
 package struct StatusResponse: Equatable, Sendable {
     /// A member's state, as `starling status` prints it.
     package enum State: UInt8, Sendable, CaseIterable {
@@ -47,6 +48,10 @@ package struct StatusResponse: Equatable, Sendable {
         package var incarnation: String
         /// The topology epoch it last said.
         package var epoch: UInt64
+        /// Milliseconds by which its clock is ahead of the median, as the answering node hears it.
+        package var clockDeviation: Int32
+        /// Whether it knows what it held, and so reads it to others.
+        package var isDataKnown: Bool
 
         /// A member's line.
         package init(
@@ -58,7 +63,9 @@ package struct StatusResponse: Equatable, Sendable {
             uptime: UInt32,
             version: String,
             incarnation: String,
-            epoch: UInt64
+            epoch: UInt64,
+            clockDeviation: Int32 = 0,
+            isDataKnown: Bool = true
         ) {
             self.id = id
             self.state = state
@@ -69,6 +76,8 @@ package struct StatusResponse: Equatable, Sendable {
             self.version = version
             self.incarnation = incarnation
             self.epoch = epoch
+            self.clockDeviation = clockDeviation
+            self.isDataKnown = isDataKnown
         }
     }
 
@@ -120,7 +129,9 @@ package struct StatusResponse: Equatable, Sendable {
                     uptime: try reader.uint32(in: bytes, "uptime"),
                     version: try reader.string(in: bytes, limit: 256, "version"),
                     incarnation: try reader.string(in: bytes, limit: 256, "incarnation"),
-                    epoch: try reader.uint64(in: bytes, "epoch")
+                    epoch: try reader.uint64(in: bytes, "epoch"),
+                    clockDeviation: Int32(bitPattern: try reader.uint32(in: bytes, "clock")),
+                    isDataKnown: try reader.isDataKnown(in: bytes)
                 )
             )
         }
@@ -141,6 +152,8 @@ package struct StatusResponse: Equatable, Sendable {
             writer.string(node.version)
             writer.string(node.incarnation)
             writer.uint64(node.epoch)
+            writer.uint32(UInt32(bitPattern: node.clockDeviation))
+            writer.uint8(node.isDataKnown ? 1 : 2)
         }
     }
 
@@ -148,5 +161,13 @@ package struct StatusResponse: Equatable, Sendable {
     private static func hundredths(_ phi: Double) -> UInt32 {
         guard phi > 0 else { return 0 }
         return UInt32(min((phi * 100).rounded(), Double(UInt32.max)))
+    }
+}
+
+extension ByteReader {
+    fileprivate mutating func isDataKnown(in bytes: RawSpan) throws(CodingError) -> Bool {
+        let raw = try uint8(in: bytes, "data")
+        guard raw == 1 || raw == 2 else { throw .invalid(field: "data", value: UInt64(raw)) }
+        return raw == 1
     }
 }

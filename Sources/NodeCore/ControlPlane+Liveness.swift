@@ -40,8 +40,10 @@ extension ControlPlane {
         let reply = HeartbeatReply(
             sequence: heartbeat.sequence,
             sent: heartbeat.sent,
+            wall: now.wall,
             load: load,
             uptime: uptime(at: now),
+            isDataKnown: !isRolledBack,
             softwareVersion: settings.softwareVersion
         )
         send(.heartbeatReply, to: node, into: &effects) { reply.encode(into: &$0) }
@@ -63,8 +65,27 @@ extension ControlPlane {
         peer.load = reply.load
         peer.uptime = reply.uptime
         peer.softwareVersion = reply.softwareVersion
+        peer.isDataKnown = reply.isDataKnown
+        // Off by half of the way's time at most.
+        let way = Duration.nanoseconds(
+            Int64(clamping: (now.monotonic.nanoseconds - reply.sent) / 2)
+        )
+        peer.clockDrift =
+            ClockHealth.drift(reply.wall, now.monotonic) + way.wholeMilliseconds
         peers[Int(node.rawValue)] = peer
         if !peer.wasUsable { judgePeers(at: now, into: &effects) }
+    }
+
+    /// Milliseconds by which a peer's clock is ahead of this node's; nil before it spoke.
+    private func clockOffset(of peer: Peer, at now: Instant) -> Int64? {
+        peer.clockDrift.map { $0 - ClockHealth.drift(now.wall, now.monotonic) }
+    }
+
+    /// The clocks of the nodes that are heard, against this one's.
+    private func clockOffsets(at now: Instant) -> [Int64] {
+        peers.compactMap { peer in
+            peer.flatMap { $0.wasUsable ? clockOffset(of: $0, at: now) : nil }
+        }
     }
 
     private func uptime(at now: Instant) -> UInt32 {
@@ -98,13 +119,30 @@ extension ControlPlane {
             }
             peers[Int(member.id.rawValue)] = peer
         }
+        judgeClock(at: now, into: &effects)
         guard hasChanged || now.monotonic >= nextLiveness else { return }
         nextLiveness = now.monotonic + settings.heartbeatPeriod
         effects.liveness = liveness(at: now)
     }
 
+    /// Tells when this node's clock leaves the others', and when it is back.
+    private mutating func judgeClock(at now: Instant, into effects: inout ControlEffects) {
+        let offsets = clockOffsets(at: now)
+        if !offsets.isEmpty {
+            clockHealth = ClockHealth(offsets: offsets, wall: now.wall, monotonic: now.monotonic)
+        }
+        let isOff = ClockHealth.isOff(clockHealth.deviation(at: now.wall, now.monotonic))
+        guard isOff != wasClockOff else { return }
+        wasClockOff = isOff
+        effects.notices.append(
+            .clockDeviates(milliseconds: clockHealth.deviation, isOff: isOff)
+        )
+    }
+
     private func liveness(at now: Instant) -> Liveness {
         var liveness = Liveness(nodeCount: view.nodeCount)
+        liveness.clock = clockHealth
+        let median = ClockHealth.median(clockOffsets(at: now))
         for index in peers.indices {
             if let peer = peers[index] {
                 liveness.entries[index] = Liveness.Entry(
@@ -113,6 +151,8 @@ extension ControlPlane {
                     silence: max(.zero, now.monotonic - peer.detector.lastArrival),
                     isRefused: peer.isRefused
                 )
+                liveness.entries[index].isClockOff =
+                    clockOffset(of: peer, at: now).map { ClockHealth.isOff($0 - median) } ?? false
             } else if index == Int(identity.id.rawValue) {
                 liveness.entries[index].isUsable = true
             }
@@ -122,7 +162,8 @@ extension ControlPlane {
 
     /// What this node knows of all members.
     func status(at now: Instant) -> StatusResponse {
-        StatusResponse(
+        let median = ClockHealth.median(clockOffsets(at: now))
+        return StatusResponse(
             durability: settings.durability,
             nodes: view.topology.members.map { member in
                 guard let peer = peer(member.id) else {
@@ -135,7 +176,9 @@ extension ControlPlane {
                         uptime: uptime(at: now),
                         version: settings.softwareVersion,
                         incarnation: identity.incarnation.description,
-                        epoch: view.topology.epoch
+                        epoch: view.topology.epoch,
+                        clockDeviation: Int32(clamping: -median),
+                        isDataKnown: !isRolledBack
                     )
                 }
                 let phi = peer.detector.phi(at: now.monotonic)
@@ -149,7 +192,10 @@ extension ControlPlane {
                     uptime: peer.uptime,
                     version: peer.softwareVersion,
                     incarnation: incarnations[member.id]?.description ?? "",
-                    epoch: peer.epoch
+                    epoch: peer.epoch,
+                    clockDeviation: clockOffset(of: peer, at: now)
+                        .map { Int32(clamping: $0 - median) } ?? 0,
+                    isDataKnown: peer.isDataKnown
                 )
             }
         )

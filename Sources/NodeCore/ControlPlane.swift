@@ -22,6 +22,10 @@ package struct ControlPlane: ~Copyable {
         var uptime: UInt32 = 0
         var softwareVersion = ""
         var epoch: UInt64 = 0
+        /// Milliseconds of its wall clock less those of this node's monotonic one, so that no step
+        /// of this node's wall clock makes it old; nil before it spoke.
+        var clockDrift: Int64?
+        var isDataKnown = true
     }
 
     /// What happens once something is on disk.
@@ -43,6 +47,9 @@ package struct ControlPlane: ~Copyable {
     package let identity: NodeIdentity
     let settings: NodeSettings
     let startedAt: MonotonicInstant
+    /// How this node's clock stands to the others'.
+    var clockHealth = ClockHealth()
+    var wasClockOff = false
     /// The topology in force, as the lanes see it.
     package internal(set) var view: ClusterView
     var peers: [Peer?]
@@ -141,7 +148,10 @@ package struct ControlPlane: ~Copyable {
     }
 
     private mutating func raiseClockBound(at now: Instant, into effects: inout ControlEffects) {
-        guard !isClockBoundPending, let bound = clock.boundToPersist(at: now.wall) else { return }
+        // A clock that is wrong stamps nothing, and would be believed only when its bound is past.
+        guard !ClockHealth.isOff(clockHealth.deviation(at: now.wall, now.monotonic)),
+            !isClockBoundPending, let bound = clock.boundToPersist(at: now.wall)
+        else { return }
         isClockBoundPending = true
         persist(.clockBound(bound), then: .raiseClock(bound), into: &effects)
     }

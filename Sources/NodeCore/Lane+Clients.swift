@@ -224,7 +224,8 @@ extension Lane {
 
     // MARK: Forwarding
 
-    /// Hands a request to a replica of this datacenter, if this node is none and one is usable.
+    /// Hands a request to a replica of this datacenter, if this node is none, or cannot stamp the
+    /// write that it is, and one is usable.
     ///
     /// `mayLeave`: whether it may go to another datacenter rather than stay here.
     /// - Returns: whether it was handed over.
@@ -239,24 +240,22 @@ extension Lane {
         at now: Instant,
         into effects: inout Effects
     ) -> Bool {
-        guard sink.asker == .client, plan.index(of: identity.id) == nil else { return false }
+        let isWrite = kind == .put || kind == .delete || kind == .update
+        guard sink.asker == .client,
+            plan.index(of: identity.id) == nil || isWrite && isClockOff(at: now)
+        else { return false }
         let local = plan.replicas(in: view.localDatacenter)
-        var target: NodeID?
-        for index in 0..<plan.count
-        where target == nil && local.contains(index) && isUsable(plan[index]) {
-            target = plan[index]
+        let candidates = (0..<plan.count).filter { index in
+            plan[index] != identity.id && isUsable(plan[index])
+                && !(isWrite && liveness[plan[index]]?.isClockOff == true)
         }
-        if target == nil, mayLeave {
-            for index in 0..<plan.count where target == nil && isUsable(plan[index]) {
-                target = plan[index]
-            }
-        }
-        guard let target else { return false }
+        let first = candidates.first(where: local.contains) ?? (mayLeave ? candidates.first : nil)
+        guard let target = first.map({ plan[$0] }) else { return false }
         let id = forwards.insert(
             OpenForward(
                 sink: sink,
                 target: target,
-                isWrite: kind == .put || kind == .delete || kind == .update,
+                isWrite: isWrite,
                 deadline: deadline
             ),
             holding: []
@@ -280,6 +279,35 @@ extension Lane {
                 into: &$0
             )
         }
+        return true
+    }
+
+    /// Whether this node's clock is so far from the others' that nobody would believe its stamps.
+    func isClockOff(at now: Instant) -> Bool {
+        ClockHealth.isOff(liveness.clock.deviation(at: now.wall, now.monotonic))
+    }
+
+    /// Tells the asker of a write that this node's clock does not allow a stamp, where it does not.
+    ///
+    /// - Returns: whether it was told.
+    func refusesToStamp(
+        _ sink: ResponseSink,
+        at now: Instant,
+        into effects: inout Effects
+    ) -> Bool {
+        guard isClockOff(at: now) else { return false }
+        let deviation = liveness.clock.deviation(at: now.wall, now.monotonic)
+        let side = deviation < 0 ? "behind" : "ahead of"
+        fail(
+            sink,
+            FailureResponse(
+                code: .unavailable,
+                message: "\(identity.name)'s clock is \(deviation.magnitude) ms \(side) those of "
+                    + "the other nodes, so it stamps no write, and no replica could be handed it",
+                advice: "Nothing was written. Ask another node, and set the clock right."
+            ),
+            into: &effects
+        )
         return true
     }
 

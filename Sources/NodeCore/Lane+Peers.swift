@@ -149,9 +149,7 @@ extension Lane {
             refuse(.unknownKeyspace, .zero)
             return
         }
-        if write.purpose == .foreground,
-            HybridClock.isBeyondOffset(version.timestamp, at: now.wall)
-        {
+        if write.purpose == .foreground, !clock.believes(version.timestamp, at: now.wall) {
             refuse(.refusedClock, version)
             return
         }

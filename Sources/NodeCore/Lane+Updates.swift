@@ -211,6 +211,7 @@ extension Lane {
             if context == nil { return }
         }
         if deviation == .removalOfEverything { context = nil }
+        if refusesToStamp(sink, at: now, into: &effects) { return }
         guard let version = stamp(above: .zero, sink, now, &effects) else { return }
         let id = writes.insert(
             OpenWrite(

@@ -53,6 +53,7 @@ extension Lane {
             plan: plan,
             sink: sink,
             deadline: deadline,
+            mayLeave: !level.isLocal && isClockOff(at: now),
             at: now,
             into: &effects
         ) {
@@ -67,6 +68,7 @@ extension Lane {
             )
             return
         }
+        if refusesToStamp(sink, at: now, into: &effects) { return }
         guard
             let version = stamp(write, bytes, sink, now, &effects)
         else { return }
@@ -188,7 +190,7 @@ extension Lane {
         above seen: Version,
         _ now: Instant
     ) -> Result<Version, StampRefusal> {
-        guard HybridClock.isBeyondOffset(seen.timestamp, at: now.wall) == false else {
+        guard clock.believes(seen.timestamp, at: now.wall) else {
             let response = FailureResponse(
                 code: .conflict,
                 message: "the key's version \(describe(seen)) lies more than 500 ms ahead of "

@@ -23,6 +23,8 @@ package enum NodeNotice: Equatable, Sendable {
     case rolledBack(seenBy: NodeID, start: UInt64)
     /// A peer's clock is so far ahead that its timestamp was not taken in.
     case clockAhead(NodeID, timestamp: HybridTimestamp)
+    /// This node's clock is so far from the others' that it stamps no writes, or is so no more.
+    case clockDeviates(milliseconds: Int64, isOff: Bool)
     /// A frame from a peer could not be understood.
     case malformedFrame(from: NodeID?, reason: String)
     /// A late or duplicate answer found no open request.

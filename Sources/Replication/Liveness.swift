@@ -12,6 +12,8 @@ package struct Liveness: Sendable {
         package var silence: Duration
         /// Whether its last connection was refused or reset.
         package var isRefused: Bool
+        /// Whether its clock is too far from the others' for its stamps to be believed.
+        package var isClockOff = false
 
         /// A node as seen from here.
         package init(isUsable: Bool, phi: Double, silence: Duration, isRefused: Bool) {
@@ -24,6 +26,8 @@ package struct Liveness: Sendable {
 
     /// By node number.
     package var entries: [Entry]
+    /// How this node's own clock stands to the others'.
+    package var clock = ClockHealth()
 
     /// Nobody heard of yet: no node is usable but this one.
     package init(nodeCount: Int) {

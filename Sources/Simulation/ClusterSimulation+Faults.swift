@@ -33,6 +33,7 @@ extension ClusterSimulation {
         case .corrupt: corruptTable()
         case .wipe: rollBack(toOldDisk: false)
         case .rollback: rollBack(toOldDisk: true)
+        case .step: stepClock()
         default: shiftClock()
         }
     }
@@ -209,8 +210,23 @@ extension ClusterSimulation {
         }
     }
 
+    /// Lets one clock jump, where enough others can tell that it is wrong.
+    private func stepClock() {
+        let node = faultRandom.pick(nodes)
+        guard nodes.count > 2, nodes.allSatisfy({ abs($0.clockOffset) <= 200 }) else { return }
+        let size = faultRandom.number(in: 1000...[5000, 60_000, 3_600_000][faultRandom.below(3)])
+        let offset = node.clockOffset
+        node.clockOffset = faultRandom.chance(1, in: 2) ? size : -size
+        log("clock of \(node.name) jumps by \(node.clockOffset) ms")
+        after(milliseconds: faultRandom.number(in: 100...15_000)) { [unowned self] in
+            log("clock of \(node.name) is set right")
+            node.clockOffset = offset
+        }
+    }
+
     private func shiftClock() {
         let node = faultRandom.pick(nodes)
+        guard abs(node.clockOffset) <= 200 else { return }
         node.clockOffset = faultRandom.number(in: -200...200)
         log("clock of \(node.name) is off by \(node.clockOffset) ms")
     }

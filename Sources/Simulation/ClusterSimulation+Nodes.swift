@@ -218,6 +218,9 @@ extension ClusterSimulation {
         lane.effects.notices.removeAll()
         let requests = lane.effects.controlRequests
         lane.effects.controlRequests.removeAll()
+        for case .client(_, _, let connection, _) in requests {
+            lane.owed[Int(connection.rawValue)] += 1
+        }
         let life = node.life
         if !requests.isEmpty {
             agenda.after(0) { [unowned self] in
@@ -269,6 +272,10 @@ extension ClusterSimulation {
                 if !damaged.isEmpty, !node.isCorrupt {
                     violate("\(node.name) found damage on a healthy disk")
                 }
+            case .clockDeviates(let milliseconds, let isOff):
+                log(
+                    "\(node.name)'s clock \(isOff ? "is \(milliseconds) ms ahead" : "agrees again")"
+                )
             case .clockAhead, .lateAnswer, .peersBlocked, .manySiblings:
                 break
             }
@@ -297,7 +304,8 @@ extension ClusterSimulation {
         for reply in process.controlEffects.replies {
             let lane = process.lanes[Int(reply.lane)]
             let number = Int(reply.connection.rawValue)
-            if number < lane.inbound.count, let connection = lane.inbound[number] {
+            lane.owed[number] -= 1
+            if let connection = lane.inbound[number] {
                 send(reply.frame, on: connection, from: 1)
             }
         }

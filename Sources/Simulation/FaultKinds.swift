@@ -30,14 +30,17 @@ package struct FaultKinds: OptionSet, Sendable, CustomStringConvertible {
     package static let wipe = FaultKinds(rawValue: 512)
     /// One node wakes up with its disk as it was some time ago.
     package static let rollback = FaultKinds(rawValue: 1024)
+    /// One wall clock at a time jumps by up to an hour.
+    package static let step = FaultKinds(rawValue: 2048)
     /// All of them.
-    package static let all = FaultKinds(rawValue: 2047)
+    package static let all = FaultKinds(rawValue: 4095)
 
     /// The kinds with their names, in the order in which help lists them.
     package static let named: [(name: String, kind: FaultKinds)] = [
         ("crash", .crash), ("restart", .restart), ("partition", .partition),
         ("oneway", .oneWay), ("slow", .slow), ("reset", .reset), ("clock", .clock),
         ("full", .full), ("corrupt", .corrupt), ("wipe", .wipe), ("rollback", .rollback),
+        ("step", .step),
     ]
 
     /// Reads `all`, `none`, or names between commas; nil when one of them is unknown.

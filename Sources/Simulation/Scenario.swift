@@ -77,7 +77,10 @@ struct Scenario {
         maximumValueSize = [30, 200, 2000][random.below(3)]
         thinkTime = random.number(in: 20...150)
         var drawn: FaultKinds = []
-        for (_, kind) in FaultKinds.named where random.chance(1, in: 2) { drawn.insert(kind) }
+        for (_, kind) in FaultKinds.named where kind != .step && random.chance(1, in: 2) {
+            drawn.insert(kind)
+        }
+        if modeRandom.chance(1, in: 2) { drawn.insert(.step) }
         // Most seeds crash something: it is what a store must survive.
         if random.chance(1, in: 2) { drawn.insert(.crash) }
         faults = drawn.intersection(options.faults)

@@ -115,6 +115,9 @@ final class LaneProcess {
     var links: [Connection?]
     /// By connection number: those that others opened.
     var inbound: [Connection?] = []
+    /// By connection number: answers that the control plane owes it; until they are there the
+    /// number is not given again.
+    var owed: [Int] = []
     var isTickScheduled = false
 
     init(number: Int, lane: consuming Lane, nodeCount: Int) {
@@ -125,8 +128,12 @@ final class LaneProcess {
 
     /// Gives a connection the lowest number that is free.
     func admit(_ connection: Connection) -> ConnectionID {
-        let free = inbound.firstIndex { $0 == nil } ?? inbound.count
-        if free == inbound.count { inbound.append(nil) }
+        let free =
+            inbound.indices.first { inbound[$0] == nil && owed[$0] == 0 } ?? inbound.count
+        if free == inbound.count {
+            inbound.append(nil)
+            owed.append(0)
+        }
         inbound[free] = connection
         let identifier = ConnectionID(UInt32(free))
         connection.identifier = identifier

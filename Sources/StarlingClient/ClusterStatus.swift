@@ -1,3 +1,4 @@
+internal import Causality
 public import ClusterPrimitives
 
 /// A node as another node sees it.
@@ -42,8 +43,19 @@ public struct NodeStatus: Equatable, Sendable {
     public let softwareVersion: String
     /// The topology epoch it last said.
     public let epoch: UInt64
+    /// How far its clock is ahead of the median, negative for behind, as the node that answered
+    /// hears it; one more than 500 ms away stamps no writes.
+    public let clockDeviation: Duration
+    /// Whether it knows what it held; one that does not reads it to nobody until it is repaired.
+    public let isDataKnown: Bool
     /// Number of its tokens.
     public let virtualNodes: Int
+
+    /// Whether its clock is so far from the others' that it stamps no writes.
+    public var isClockOff: Bool {
+        clockDeviation.wholeMilliseconds.magnitude
+            > HybridClock.maximumOffset.wholeMilliseconds.magnitude
+    }
 }
 
 /// What one node knows of its cluster.

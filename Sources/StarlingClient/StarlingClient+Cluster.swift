@@ -166,6 +166,8 @@ extension NodeStatus {
             uptime: .seconds(Int64(node.uptime)),
             softwareVersion: node.version,
             epoch: node.epoch,
+            clockDeviation: .milliseconds(Int64(node.clockDeviation)),
+            isDataKnown: node.isDataKnown,
             virtualNodes: member.tokens.count
         )
     }

@@ -26,6 +26,8 @@ final class ControlCluster {
         var waiting: [ControlEffects.Persist] = []
         var holdsDisk = false
         var isUp = true
+        /// Milliseconds by which its wall clock is ahead.
+        var clockOffset: Int64 = 0
         var liveness: Liveness?
         var epoch: UInt64
         var blocked: [NodeID]?
@@ -264,13 +266,22 @@ final class ControlCluster {
 
     // MARK: Carrying out
 
+    /// What a node's clocks show.
+    func instant(of node: Node) -> Instant {
+        let wall = Int64(now.wall.milliseconds) + node.clockOffset
+        return Instant(
+            monotonic: now.monotonic,
+            wall: WallClockTime(milliseconds: UInt64(wall))
+        )
+    }
+
     /// Lets time pass in steps of 50 ms.
     func advance(_ duration: Duration) {
         for _ in 0..<max(1, duration.wholeMilliseconds / 50) {
             now.monotonic = now.monotonic + .milliseconds(50)
             now.wall = WallClockTime(milliseconds: now.wall.milliseconds + 50)
             for (_, node) in ordered where node.isUp {
-                node.plane.tick(at: now, into: &node.effects)
+                node.plane.tick(at: instant(of: node), into: &node.effects)
             }
             run()
         }
@@ -357,7 +368,7 @@ final class ControlCluster {
                 body: body,
                 of: packet.bytes.span.bytes,
                 from: packet.from,
-                at: now,
+                at: instant(of: node),
                 into: &node.effects
             )
         }

@@ -72,8 +72,10 @@ import Testing
         HeartbeatReply(
             sequence: 1_000_000,
             sent: 0,
+            wall: WallClockTime(milliseconds: 0),
             load: 0,
             uptime: 0,
+            isDataKnown: true,
             softwareVersion: ""
         ).encode(into: &writer)
         cluster.inject(.heartbeatReply, from: NodeID(2), to: "dc1-n1", writer.bytes)

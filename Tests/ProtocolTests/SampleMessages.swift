@@ -246,7 +246,9 @@ enum SampleMessages {
                     uptime: 99,
                     version: "0.1.0",
                     incarnation: "3-00ff",
-                    epoch: 4
+                    epoch: 4,
+                    clockDeviation: -3_600_000,
+                    isDataKnown: false
                 )
             ]).encode
         ),
@@ -413,8 +415,10 @@ enum SampleMessages {
                 HeartbeatReply(
                     sequence: 3,
                     sent: 1_000_000,
+                    wall: expiry,
                     load: 4096,
                     uptime: 60,
+                    isDataKnown: false,
                     softwareVersion: "0.1.0"
                 ).encode
             ),

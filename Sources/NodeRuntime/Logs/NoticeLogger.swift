@@ -59,6 +59,15 @@ package struct NoticeLogger {
                 "peer clock too far ahead",
                 metadata: ["peer": name(node), "timestamp": "\(timestamp)"]
             )
+        case .clockDeviates(let milliseconds, let isOff):
+            guard isOff else {
+                logger.notice("clock agrees with the others again", metadata: [:])
+                return
+            }
+            logger.error(
+                "clock differs from the others: writes are handed on until it is set right",
+                metadata: ["ahead_ms": "\(milliseconds)"]
+            )
         case .malformedFrame(let node, let reason):
             logger.warning(
                 "malformed frame",

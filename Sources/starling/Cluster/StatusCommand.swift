@@ -79,7 +79,7 @@ struct StatusReport {
     private func printTable(_ output: OutputOptions) {
         var table = TablePrinter([
             "NODE", "DC", "RACK", "STATE", "PHI#", "LOAD#", "OWNS#", "VNODES#",
-            "UPTIME#", "VERSION",
+            "UPTIME#", "VERSION", "CLOCK#", "DATA",
         ])
         for node in status.nodes {
             table.row([
@@ -88,6 +88,8 @@ struct StatusReport {
                 Figures.share(shares[node.name] ?? 0), String(node.virtualNodes),
                 node.state == .down ? "-" : DurationText.approximate(node.uptime),
                 node.softwareVersion.isEmpty ? "-" : node.softwareVersion,
+                node.state == .down ? "-" : "\(node.clockDeviation.wholeMilliseconds) ms",
+                node.isDataKnown ? "known" : "unknown",
             ])
         }
         let isPlain = output.format == .plain
@@ -98,8 +100,13 @@ struct StatusReport {
         }
         Console.write(
             table.text(isPlain: isPlain) { row, column, cell in
-                guard column == 3 else { return cell }
-                return output.colored(cell, Self.color(of: status.nodes[row].state))
+                let node = status.nodes[row]
+                switch column {
+                case 3: return output.colored(cell, Self.color(of: node.state))
+                case 10 where node.isClockOff: return output.colored(cell, .bad)
+                case 11 where !node.isDataKnown: return output.colored(cell, .bad)
+                default: return cell
+                }
             }
         )
         Console.print(isPlain ? sentence : "\n" + sentence)
@@ -159,6 +166,8 @@ struct StatusReport {
             ("version", .string(node.softwareVersion)),
             ("silence_ms", .integer(Int(node.silence.wholeMilliseconds))),
             ("epoch", .integer(Int(clamping: node.epoch))),
+            ("clock_offset_ms", .integer(Int(node.clockDeviation.wholeMilliseconds))),
+            ("data", .string(node.isDataKnown ? "known" : "unknown")),
         ])
     }
 }
