@@ -71,7 +71,8 @@ package struct GetRequest: Equatable, Sendable {
 /// Asks to write a value, or, in a frame of kind `delete`, to delete a key.
 ///
 ///     write := keyspace: uint32, level: uint8 (0 = the keyspace's), options: uint8,
-///              timeout: uint32 ms, lifetime: uint64 ms (0 = the keyspace's), key: bytes,
+///              timeout: uint32 ms, lifetime: uint64 ms (0 = the keyspace's),
+///              timestamp: uint64 ms since 1970 (0 = the coordinator's), key: bytes,
 ///              context: bytes, value: bytes
 package struct WriteRequest: Equatable, Sendable {
     /// What to do where the write meets a newer one.
@@ -93,6 +94,8 @@ package struct WriteRequest: Equatable, Sendable {
     package var timeout: UInt32
     /// Milliseconds until the value expires; 0 stands for the keyspace's lifetime.
     package var lifetime: UInt64
+    /// The stamp that the client wants, in milliseconds since 1970; 0 leaves it to the coordinator.
+    package var timestamp: UInt64
     /// The key, in the bytes that were decoded.
     package var key: ByteRange
     /// The context of the read this write follows; empty for none.
@@ -112,6 +115,7 @@ package struct WriteRequest: Equatable, Sendable {
         self.conflict = conflict
         timeout = try reader.uint32(in: bytes, "timeout")
         lifetime = try reader.uint64(in: bytes, "lifetime")
+        timestamp = try reader.uint64(in: bytes, "timestamp")
         key = try reader.prefixed(in: bytes, limit: Frame.maximumBodySize, "key")
         context = try reader.prefixed(in: bytes, limit: CausalContext.maximumSize, "context")
         value = try reader.prefixed(in: bytes, limit: Frame.maximumBodySize, "value")
@@ -125,6 +129,7 @@ package struct WriteRequest: Equatable, Sendable {
         conflict: Conflict,
         timeout: UInt32,
         lifetime: UInt64,
+        timestamp: UInt64 = 0,
         key: [UInt8],
         context: [UInt8],
         value: [UInt8],
@@ -135,6 +140,7 @@ package struct WriteRequest: Equatable, Sendable {
         writer.uint8(conflict.rawValue)
         writer.uint32(timeout)
         writer.uint64(lifetime)
+        writer.uint64(timestamp)
         writer.prefixed(key)
         writer.prefixed(context)
         writer.prefixed(value)

@@ -248,7 +248,9 @@ extension Lane {
         let total = local ? plan.replicas(in: view.localDatacenter).count : plan.count
         let reads = count(keyspace.readConsistency)
         let writes = count(keyspace.writeConsistency)
-        let holds = reads + writes > total && 2 * writes > total
+        // Only an lww write has to meet the one before it to come after it.
+        let holds =
+            reads + writes > total && (keyspace.mode != .lww || 2 * writes > total)
         let scope = local ? "within \(view.name(of: view.localDatacenter)) " : ""
         return "at the keyspace's levels R=\(reads) W=\(writes) N=\(total): read-your-writes and "
             + "monotonic reads \(scope)\(holds ? "hold" : "do not hold")"

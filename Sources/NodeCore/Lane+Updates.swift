@@ -91,6 +91,20 @@ extension Lane {
         _ now: Instant,
         _ effects: inout Effects
     ) {
+        guard write.timestamp == 0 else {
+            fail(
+                sink,
+                FailureResponse(
+                    code: .invalid,
+                    message: "keyspace \(placement.keyspace.name) (mode "
+                        + "\(placement.keyspace.mode)) takes no timestamps: its writes are "
+                        + "ordered by what they have seen",
+                    advice: "Nothing was written. Leave the timestamp out."
+                ),
+                into: &effects
+            )
+            return
+        }
         let change: RecordUpdate
         if kind == .delete {
             change = .delete

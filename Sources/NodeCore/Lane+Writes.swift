@@ -82,7 +82,8 @@ extension Lane {
             sink: sink,
             keyspace: write.keyspace,
             level: level,
-            conflict: write.conflict,
+            // A stamp that the client chose is not exchanged for another.
+            conflict: write.timestamp > 0 ? .fail : write.conflict,
             startedAt: now.monotonic,
             deadline: deadline,
             keySize: write.key.count
@@ -129,7 +130,40 @@ extension Lane {
             guard let context else { return nil }
             seen = context.version
         }
-        return stamp(above: seen, sink, now, &effects)
+        guard write.timestamp > 0 else { return stamp(above: seen, sink, now, &effects) }
+        return stamp(of: write, sink, now, &effects)
+    }
+
+    /// The version that the client asked for, where that is near this node's clock; answers the
+    /// asker otherwise.
+    ///
+    /// It moves no clock, and may lie below what the key holds.
+    private mutating func stamp(
+        of write: WriteRequest,
+        _ sink: ResponseSink,
+        _ now: Instant,
+        _ effects: inout Effects
+    ) -> Version? {
+        let wall = WallClockTime(milliseconds: write.timestamp)
+        let distance = max(wall, now.wall).milliseconds - min(wall, now.wall).milliseconds
+        guard distance <= UInt64(HybridClock.maximumOffset.wholeMilliseconds) else {
+            fail(
+                sink,
+                FailureResponse(
+                    code: .invalid,
+                    message: "the timestamp \(wall) is \(distance) ms away from "
+                        + "\(identity.name)'s clock, the most is 500 ms",
+                    advice: "Nothing was written. Leave the timestamp out, or set the clock of "
+                        + "the client."
+                ),
+                into: &effects
+            )
+            return nil
+        }
+        // The upper half of the counters, which a clock of its own hardly reaches.
+        clientStamps = clientStamps &+ 1
+        let timestamp = HybridTimestamp(wall: wall, counter: clientStamps | 0x8000)
+        return Version(timestamp: timestamp, node: identity.id, lane: number)
     }
 
     /// A context that a client sent; answers the asker where it is none of the key.

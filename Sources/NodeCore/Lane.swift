@@ -22,6 +22,8 @@ package struct Lane: ~Copyable {
     var links: [Bool]
     var clock: HybridClock
     var random: SeededRandom
+    /// Tells apart the writes that clients stamped with one millisecond.
+    var clientStamps: UInt16 = 0
     var wheel = DeadlineWheel()
     var writes: RequestTable<OpenWrite>
     var reads: RequestTable<OpenRead>

@@ -81,6 +81,8 @@ extension ReplicaStore {
             report.quarantinedFiles = scrubbed.quarantinedFiles
             report.lost = scrubbed.lost.map(StoreUpkeepReport.Loss.init)
             report.skippedTables = scrubbed.skippedTables
+            // What was minted here may be among what is lost, and would be minted again.
+            if !report.damage.isEmpty || !report.lost.isEmpty { renewActor() }
         }
         let after = engine.statistics()
         let left = try Self.figures(of: tree, in: after)

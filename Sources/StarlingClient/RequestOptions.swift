@@ -45,6 +45,11 @@ public struct WriteOptions: Sendable {
     ///
     /// Only of values: counters, sets and maps do not expire.
     public var lifetime: Duration?
+    /// The stamp of the write, in place of the coordinator's; at most 500 ms from the coordinator's
+    /// clock, and only in lww keyspaces.
+    ///
+    /// A write that lies below what the key holds is told as lost, not stamped anew.
+    public var timestamp: WallClockTime?
     /// What becomes of a write that meets a newer one; siblings, counters, sets and maps never do.
     public var conflict = Conflict.restamp
     /// Whether a write whose outcome is unknown is sent again while there is time.

@@ -208,6 +208,7 @@ extension StarlingClient {
                 conflict: options.conflict == .fail ? .fail : .restamp,
                 timeout: milliseconds,
                 lifetime: UInt64(lifetime),
+                timestamp: options.timestamp?.milliseconds ?? 0,
                 key: key,
                 context: options.context,
                 value: value ?? [],

@@ -244,6 +244,7 @@ package struct MessageCodec: Sendable {
                 conflict: write.conflict,
                 timeout: write.timeout,
                 lifetime: write.lifetime,
+                timestamp: write.timestamp,
                 key: bytes.array(write.key),
                 context: bytes.array(write.context),
                 value: bytes.array(write.value),

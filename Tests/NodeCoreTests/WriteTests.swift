@@ -300,6 +300,72 @@ import Testing
     }
 
     private func put(
+        _ value: String,
+        stamped milliseconds: UInt64,
+        _ cluster: LaneCluster
+    ) -> LaneCluster.PutOutcome {
+        cluster.outcome(
+            cluster.send(.put, to: "dc1-n1") {
+                WriteRequest.encode(
+                    keyspace: cluster.keyspace.number,
+                    level: .quorum,
+                    conflict: .restamp,
+                    timeout: 1000,
+                    lifetime: 0,
+                    timestamp: milliseconds,
+                    key: Array("a".utf8),
+                    context: [],
+                    value: Array(value.utf8),
+                    into: &$0
+                )
+            }
+        )
+    }
+
+    @Test func `a client's timestamp near the clock is the write's, and is not exchanged`() throws {
+        let cluster = try LaneCluster(["dc1": 3])
+        let now = cluster.now.wall.milliseconds
+        guard case .written(let first) = put("1", stamped: now + 400, cluster) else {
+            Issue.record("a timestamp within the bound was refused")
+            return
+        }
+        #expect(first.version.timestamp.wall.milliseconds == now + 400)
+        guard case .written(let earlier) = put("0", stamped: now - 400, cluster) else {
+            Issue.record("an earlier timestamp within the bound was refused")
+            return
+        }
+        #expect(earlier.shadowed == .lost)
+        #expect(earlier.winner == first.version)
+        #expect(cluster.get("a", at: "dc1-n2", .quorum).text == "1")
+        guard case .written(let second) = put("2", stamped: now + 400, cluster) else {
+            Issue.record("a second write of the same millisecond was refused")
+            return
+        }
+        #expect(second.version > first.version)
+    }
+
+    @Test func `a client's timestamp far from the clock is refused, and so is one of siblings`()
+        throws
+    {
+        let cluster = try LaneCluster(["dc1": 3])
+        let now = cluster.now.wall.milliseconds
+        for stamp in [now + 501, now - 501, 1, .max] {
+            guard case .failed(let failure) = put("1", stamped: stamp, cluster) else {
+                Issue.record("the timestamp \(stamp) was taken")
+                continue
+            }
+            #expect(failure.code == .invalid)
+            #expect(failure.message.contains("the most is 500 ms"))
+        }
+        let siblings = try LaneCluster(["dc1": 3], mode: .siblings)
+        guard case .failed(let failure) = put("1", stamped: now, siblings) else {
+            Issue.record("a timestamp was taken where siblings are kept")
+            return
+        }
+        #expect(failure.message.contains("takes no timestamps"))
+    }
+
+    private func put(
         _ key: String,
         _ value: String,
         _ level: ConsistencyLevel,

@@ -66,6 +66,7 @@ enum SampleMessages {
                 conflict: .fail,
                 timeout: 2000,
                 lifetime: 60_000,
+                timestamp: 1_795_341_731_120,
                 key: Array("alice".utf8),
                 context: [1, 2, 3],
                 value: value,

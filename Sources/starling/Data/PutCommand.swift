@@ -33,6 +33,15 @@ struct PutCommand: ClusterCommand {
     @Option(help: "How long the value lives: 500ms, 2s, 1h, 7d.")
     var ttl: DurationText?
 
+    @Option(
+        help: ArgumentHelp(
+            "Stamp the write with this time instead of the node's, in milliseconds since 1970; at "
+                + "most 500 ms from the node's clock, and only in lww keyspaces.",
+            valueName: "ms"
+        )
+    )
+    var timestamp: UInt64?
+
     @Flag(
         help: ArgumentHelp(
             "Exit 5 where a newer value is in the way, instead of stamping the write anew; where "
@@ -52,6 +61,7 @@ struct PutCommand: ClusterCommand {
         var options = WriteOptions(consistency: consistency.consistency, isTraced: trace)
         options.context = try ContextArgument.bytes(context)
         options.lifetime = ttl?.duration
+        options.timestamp = timestamp.map(WallClockTime.init(milliseconds:))
         options.conflict = failOnConflict ? .fail : .restamp
         let bytes = try ValueArgument.bytes(value)
         let result = try await client.put(
