@@ -156,6 +156,44 @@ extension CounterState {
         return merged.skeleton(version)
     }
 
+    /// Folds the entries of several actors, of all of whom the caller is the node, as `fold` does.
+    public func fold(
+        actors: Set<ActorID>,
+        replicas: [CounterState],
+        olderThan limit: HybridTimestamp,
+        version: Version
+    ) -> CounterState? {
+        var all: CounterState?
+        for row in rows where actors.contains(row.actor) {
+            let delta = fold(
+                actor: row.actor,
+                replicas: replicas,
+                olderThan: limit,
+                version: version
+            )
+            guard let delta else { continue }
+            all =
+                all.map { joined in
+                    var joined = joined
+                    joined.merge(delta)
+                    return joined
+                } ?? delta
+        }
+        return all
+    }
+
+    /// Whether one of these actors has an entry that is older than the limit, the first of its row.
+    public func isFoldable(
+        actors: Set<ActorID>,
+        _ actor: ActorID,
+        olderThan limit: HybridTimestamp
+    ) -> Bool {
+        rows.contains { row in
+            guard let first = row.entries.first, first.timestamp < limit else { return false }
+            return row.actor == actor || actors.contains(row.actor)
+        }
+    }
+
     /// All rows and void entries, without the others: what every delta must carry.
     private func skeleton(_ version: Version) -> CounterState {
         var result = self

@@ -18,13 +18,16 @@ public enum RecordUpdate: Equatable, Sendable {
     case change(field: [UInt8], MapUpdate)
     /// Removes a field of a map, as far as the context has seen it.
     case removeField(MapFieldName)
+    /// Folds entries of a counter that are older than a timestamp into its totals, as far as the
+    /// states of all replicas allow it, which were read since.
+    case fold(replicas: [[UInt8]], olderThan: HybridTimestamp)
 
     /// Whether making it twice, wherever, comes to the same as making it once.
     public var isRepeatable: Bool {
         switch self {
         case .put, .change(_, .increment): false
         case .increment(_, let id, _): !id.isEmpty
-        case .delete, .add, .remove, .change, .removeField: true
+        case .delete, .add, .remove, .change, .removeField, .fold: true
         }
     }
 
@@ -32,7 +35,7 @@ public enum RecordUpdate: Equatable, Sendable {
     public var isRemoval: Bool {
         switch self {
         case .delete, .remove, .removeField: true
-        case .put, .increment, .add, .change: false
+        case .put, .increment, .add, .change, .fold: false
         }
     }
 }
@@ -46,12 +49,20 @@ public struct UpdateAnswer: Equatable, Sendable {
     public var siblings: Int
     /// The sum, of a counter; 0 in other modes.
     public var sum: Int64
+    /// Whether entries of a counter could be folded, as far as this copy tells.
+    public var isFoldable: Bool
 
     /// An answer of these parts.
-    public init(context: CausalContext, siblings: Int = 0, sum: Int64 = 0) {
+    public init(
+        context: CausalContext,
+        siblings: Int = 0,
+        sum: Int64 = 0,
+        isFoldable: Bool = false
+    ) {
         self.context = context
         self.siblings = siblings
         self.sum = sum
+        self.isFoldable = isFoldable
     }
 }
 
@@ -96,13 +107,26 @@ public struct UpdateTerms: Sendable {
     public var wall: WallClockTime
     /// The most bytes of a record that an update may make, where it keeps more than one value.
     public var maximumSize: Int
+    /// The actors in whose name this node minted before: they mint no more.
+    public var earlier: Set<ActorID>
+    /// Operations' ids of counters from before this are not needed any more.
+    public var idsFrom: HybridTimestamp
 
     /// Terms with these parts.
-    public init(version: Version, actor: ActorID, wall: WallClockTime, maximumSize: Int) {
+    public init(
+        version: Version,
+        actor: ActorID,
+        wall: WallClockTime,
+        maximumSize: Int,
+        earlier: Set<ActorID> = [],
+        idsFrom: HybridTimestamp = .zero
+    ) {
         self.version = version
         self.actor = actor
         self.wall = wall
         self.maximumSize = maximumSize
+        self.earlier = earlier
+        self.idsFrom = idsFrom
     }
 }
 
@@ -234,6 +258,24 @@ extension RecordMode {
             )
         case .delete:
             outcome = state.reset(version: terms.version).map(CounterOutcome.changed) ?? .unchanged
+        case .fold(let records, let limit):
+            var replicas: [CounterState] = []
+            for record in records {
+                let range = ByteRange(offset: 0, count: record.count)
+                let replica = decoded(range, CounterState()) {
+                    try CounterState(decoding: record.span.bytes)
+                }
+                guard let replica else { return .refused(.unreadable) }
+                replicas.append(replica)
+            }
+            outcome =
+                state.fold(
+                    actors: terms.earlier.union([terms.actor]),
+                    replicas: replicas,
+                    olderThan: limit,
+                    version: terms.version
+                )
+                .map(CounterOutcome.changed) ?? .unchanged
         default:
             return .refused(.unreadable)
         }
@@ -244,7 +286,12 @@ extension RecordMode {
                 record: encoded { delta.encode(into: &$0) },
                 UpdateAnswer(
                     context: CausalContext(counter: state.newestVersion),
-                    sum: state.value
+                    sum: state.value,
+                    isFoldable: state.isFoldable(
+                        actors: terms.earlier,
+                        terms.actor,
+                        olderThan: terms.idsFrom
+                    )
                 )
             )
         case .unchanged:

@@ -93,7 +93,7 @@ extension Lane {
         let id = reads.insert(read, holding: key)
         readCount &+= 1
         wheel.insert(id, .deadline, due: read.deadline, now: now.monotonic)
-        if read.sink.isTraced, read.update == nil {
+        if read.sink.isTraced, read.asker == .client {
             traces[id] = []
             trace(id, since: now.monotonic, at: now, identity.id, "plan", detail)
         }
@@ -102,7 +102,8 @@ extension Lane {
         for index in order {
             isAllLocal = isAllLocal && plan[index] == identity.id
             ask(index, for: contents, of: id, at: now, into: &effects)
-            contents = .digest
+            // What is to be folded has to be seen as it is on each.
+            if read.asker != .fold { contents = .digest }
         }
         if !isAllLocal {
             wheel.insert(
@@ -393,9 +394,15 @@ extension Lane {
     ) {
         let record = read.core.answer ?? []
         let counted = read.core.rule.counted(read.core.responded.union(read.core.agreeing))
-        if let update = read.update {
+        switch read.asker {
+        case .client:
+            break
+        case .update(let update):
             close(read: id)
             goOn(update, with: record, from: counted, at: now, into: &effects)
+            return
+        case .fold:
+            fold(id, read, at: now, into: &effects)
             return
         }
         guard let seen = contents(of: record, read.core.mode, at: now.wall) else {
@@ -431,9 +438,11 @@ extension Lane {
         into effects: inout Effects
     ) {
         var failure = unfinished(read, key: reads.held(id))
-        if let update = read.update {
+        if read.asker != .client {
             close(read: id)
-            giveUp(update, after: failure, at: now, into: &effects)
+            if case .update(let update) = read.asker {
+                giveUp(update, after: failure, at: now, into: &effects)
+            }
             return
         }
         failure.trace = traces[id] ?? []
@@ -443,6 +452,7 @@ extension Lane {
 
     /// Closes a read; late answers find nothing.
     mutating func close(read id: RequestID) {
+        if reads[id]?.asker == .fold { foldCount -= 1 }
         reads.remove(id)
         traces[id] = nil
     }

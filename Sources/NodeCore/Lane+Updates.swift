@@ -269,7 +269,8 @@ extension Lane {
                         context: update.context,
                         version: update.version,
                         wall: now.wall,
-                        base: update.base
+                        base: update.base,
+                        idsFrom: idsFrom(update.version)
                     )
                 )
             )
@@ -283,9 +284,14 @@ extension Lane {
         at now: Instant,
         into effects: inout Effects
     ) {
+        if let fold = folds.removeValue(forKey: id) {
+            folded(id, fold, result, into: &effects)
+            return
+        }
         guard let write = writes[id], var update = updates[id] else { return }
         switch result {
         case .applied(let record, let answer):
+            if answer.isFoldable { beginFold(of: id, write, at: now, into: &effects) }
             trace(id, since: write.startedAt, at: now, identity.id, "changed", "its own copy")
             update.answer = answer
             if deviation == .contextOfEverything {
@@ -333,6 +339,7 @@ extension Lane {
             .refused(.unreadable, _) where update.base == nil:
             readOthers(for: id, at: now, into: &effects)
         case .refused(let refusal, let copy):
+            if refusal == .tooManyIDs { beginFold(of: id, write, at: now, into: &effects) }
             refuse(id, refusal, copy: copy, at: now, into: &effects)
         case .notTaken(let status):
             var open = write
@@ -418,7 +425,7 @@ extension Lane {
             startedAt: now.monotonic,
             deadline: write.deadline,
             isOwnCopy: false,
-            update: id
+            asker: .update(id)
         )
         let key = Array(writes.held(id).prefix(write.keySize))
         begin(read, key: key, asking: order.filter(chosen.contains), at: now, into: &effects)

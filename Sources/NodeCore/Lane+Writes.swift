@@ -219,6 +219,11 @@ extension Lane {
         var response: FailureResponse
     }
 
+    /// A new version; nil where there is none now.
+    mutating func stamp(at now: Instant) -> Version? {
+        if case .success(let version) = stamp(above: .zero, now) { version } else { nil }
+    }
+
     /// A new version above `seen`, or why there is none.
     private mutating func stamp(
         above seen: Version,

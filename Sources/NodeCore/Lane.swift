@@ -32,6 +32,10 @@ package struct Lane: ~Copyable {
     var parked: [ParkedFrame] = []
     /// Of the open writes, those in keyspaces that are not lww; only looked up.
     var updates: [RequestID: OpenUpdate] = [:]
+    /// By the read that came before; only looked up.
+    var folds: [RequestID: OpenFold] = [:]
+    /// Reads that are open for folds.
+    var foldCount = 0
     /// Events of the requests that are traced, by request.
     var traces: [RequestID: [TraceEvent]] = [:]
     /// Reads so far, and those of them that asked one more replica.

@@ -26,6 +26,10 @@ package struct NodeSettings: Sendable {
     /// How long a write waits for a datacenter's relay before it sends to the others there
     /// itself; 100 ms.
     package var relayDelay: Duration = .milliseconds(100)
+    /// How long the id of an increment is remembered at least, so that a retry finds it; 10 min.
+    ///
+    /// More keeps more entries: a counter takes 4,096 of them.
+    package var operationIDLifetime: Duration = .seconds(600)
     /// How often a node asks each peer for a sign of life; 250 ms.
     ///
     /// With it a silent peer reaches φ 8 after about 4.6 s.

@@ -35,8 +35,24 @@ struct OpenRead {
     var deadline: MonotonicInstant
     /// Whether it reads this node's own copy alone.
     var isOwnCopy: Bool
-    /// The update that waits for its answer; nil where a client does.
-    var update: RequestID?
+    /// Who waits for the answer.
+    var asker = Asker.client
+
+    /// Who waits for what a read brings.
+    enum Asker: Equatable {
+        case client
+        /// An update of this lane, which needs to know what the others hold.
+        case update(RequestID)
+        /// A counter that is to be folded.
+        case fold
+    }
+}
+
+/// A counter whose entries are being folded; nobody waits for it.
+struct OpenFold {
+    var keyspace: KeyspaceNumber
+    var key: [UInt8]
+    var plan: ReplicaPlan
 }
 
 /// A page of a scan that a lane coordinates.

@@ -6,18 +6,35 @@ import Synchronization
 /// It changes whenever something that it minted may be gone, or may come back: then the numbers
 /// that it gave out are not known any more.
 final class Minter: Sendable {
-    private let state: Mutex<ActorID>
+    private let state: Mutex<(actor: ActorID, earlier: Set<ActorID>)>
 
-    /// Begins with this life's actor.
-    init(_ actor: ActorID) {
-        state = Mutex(actor)
+    /// How often an earlier life is taken to have changed its actor, at most: 8.
+    private static let maximumRenewals = 8
+
+    /// Begins with this life's actor, and those of earlier lives.
+    init(_ actor: ActorID, earlier: [ActorID]) {
+        var all: Set<ActorID> = []
+        for life in earlier {
+            var minted = life
+            for _ in 0...Self.maximumRenewals {
+                all.insert(minted)
+                minted = minted.successor
+            }
+        }
+        state = Mutex((actor, all))
     }
 
+    /// Those in whose name this node minted before.
+    var earlier: Set<ActorID> { state.withLock { $0.earlier } }
+
     /// Who mints now.
-    var actor: ActorID { state.withLock { $0 } }
+    var actor: ActorID { state.withLock { $0.actor } }
 
     /// Has somebody new mint from now on.
     func renew() {
-        state.withLock { $0 = $0.successor }
+        state.withLock {
+            $0.earlier.insert($0.actor)
+            $0.actor = $0.actor.successor
+        }
     }
 }

@@ -42,6 +42,8 @@ package final class NodeStateStore: Sendable {
     package struct Opened: Sendable {
         /// This life of the node.
         package let incarnation: Incarnation
+        /// The actors of its earlier lives on this disk, latest last; at most 256.
+        package let earlierActors: [ActorID]
         /// Whether the node was told that its disk had gone back in time, or was new.
         package let isRolledBack: Bool
         /// The highest incarnations that it has seen of the others.
@@ -70,11 +72,18 @@ package final class NodeStateStore: Sendable {
         case rolledBack(start: UInt64)
     }
 
-    /// What `start` holds: this life, and the latest that is lost, 0 for none.
+    /// What `start` holds: this life, the latest that is lost, 0 for none, and the actors of
+    /// earlier lives.
     private struct Start {
         var incarnation: Incarnation
         var lost: UInt64
+        var earlier: [ActorID] = []
     }
+
+    /// Actors of earlier lives that are remembered: 256.
+    ///
+    /// More keeps longer what restarted nodes have to fold; each has 16 bytes.
+    private static let maximumEarlierActors = 256
 
     private static let magic: UInt32 = 0x5453_4E53
     private static let version: UInt8 = 1
@@ -162,6 +171,10 @@ package final class NodeStateStore: Sendable {
             throw .damaged(file: path(.incarnations), what: "\(error)")
         }
         // Only now, so that a start that is refused is none.
+        if start.incarnation != Self.nobody {
+            start.earlier.append(start.incarnation.actor)
+            start.earlier = start.earlier.suffix(Self.maximumEarlierActors)
+        }
         start.incarnation = Incarnation(
             start: max(start.incarnation.start, start.lost) + 1,
             actor: Self.actor(randomBytes)
@@ -170,6 +183,7 @@ package final class NodeStateStore: Sendable {
         let clockBound = HybridTimestamp(rawValue: rawBound)
         return Opened(
             incarnation: start.incarnation,
+            earlierActors: start.earlier,
             isRolledBack: start.lost > 0,
             incarnations: incarnations,
             engineIdentity: identity,
@@ -307,6 +321,8 @@ package final class NodeStateStore: Sendable {
         var writer = ByteWriter()
         writer.incarnation(start.incarnation)
         writer.uint64(start.lost)
+        writer.uint32(UInt32(start.earlier.count))
+        for actor in start.earlier { writer.actorID(actor) }
         try save(.start, writer.bytes)
         self.start.withLock { $0 = start }
     }
@@ -316,10 +332,14 @@ package final class NodeStateStore: Sendable {
         let bytes = payload.span.bytes
         var reader = ByteReader(over: bytes)
         do throws(CodingError) {
-            let start = Start(
+            var start = Start(
                 incarnation: try reader.incarnation(in: bytes),
                 lost: try reader.uint64(in: bytes, "lost life")
             )
+            let limit = Self.maximumEarlierActors
+            for _ in 0..<(try reader.count(in: bytes, limit: limit, "earlier lives")) {
+                start.earlier.append(try reader.actorID(in: bytes))
+            }
             try reader.finish()
             guard max(start.incarnation.start, start.lost) < .max else {
                 throw .invalid(field: "start number", value: .max)

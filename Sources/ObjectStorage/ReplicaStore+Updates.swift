@@ -237,7 +237,9 @@ extension ReplicaStore {
                 version: update.version,
                 actor: actor,
                 wall: update.wall,
-                maximumSize: Limits.maximumRecordSize
+                maximumSize: Limits.maximumRecordSize,
+                earlier: minter.earlier,
+                idsFrom: update.idsFrom
             )
         )
     }

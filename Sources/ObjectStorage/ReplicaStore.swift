@@ -18,17 +18,18 @@ package final class ReplicaStore: Sendable {
     /// By tree; only looked up.
     private let modes = Mutex<[UInt32: RecordMode]>([:])
     private let isDistrusted = Atomic(false)
-    private let minter: Minter
+    let minter: Minter
     let queues = KeyQueues()
 
-    private init(engine: Engine, actor: ActorID) {
+    private init(engine: Engine, actor: ActorID, earlier: [ActorID]) {
         self.engine = engine
-        minter = Minter(actor)
+        minter = Minter(actor, earlier: earlier)
     }
 
     /// Opens the store in a directory, recovers it, and makes its trees those of the topology.
     ///
-    /// `actor` is this life's, which nothing on any disk may know yet.
+    /// `actor` is this life's, which nothing on any disk may know yet; `earlierActors` are those of
+    /// earlier lives on the same disk.
     ///
     /// - Throws: what the engine throws: damage, a lock that is held, a failing disk.
     package static func open(
@@ -36,6 +37,7 @@ package final class ReplicaStore: Sendable {
         on fileSystem: any FileSystem,
         topology: Topology,
         actor: ActorID,
+        earlierActors: [ActorID] = [],
         options: EngineOptions
     ) throws(StorageError) -> ReplicaStore {
         let engine = try Engine.open(
@@ -45,7 +47,7 @@ package final class ReplicaStore: Sendable {
             rules: RecordMode.allCases.map(\.mergeRule),
             damage: .isolate
         )
-        let store = ReplicaStore(engine: engine, actor: actor)
+        let store = ReplicaStore(engine: engine, actor: actor, earlier: earlierActors)
         do throws(StorageError) {
             try store.adopt(topology)
             try store.flushRecovered()

@@ -87,6 +87,8 @@ package struct KeyUpdate: Sendable {
     /// What the other replicas hold, joined, empty where they hold nothing; nil where they were
     /// not asked.
     package var base: [UInt8]?
+    /// Operations' ids of counters from before this are not needed any more.
+    package var idsFrom: HybridTimestamp
 
     /// An update of these parts.
     package init(
@@ -95,7 +97,8 @@ package struct KeyUpdate: Sendable {
         context: CausalContext?,
         version: Version,
         wall: WallClockTime,
-        base: [UInt8]? = nil
+        base: [UInt8]? = nil,
+        idsFrom: HybridTimestamp = .zero
     ) {
         self.key = key
         self.change = change
@@ -103,6 +106,7 @@ package struct KeyUpdate: Sendable {
         self.version = version
         self.wall = wall
         self.base = base
+        self.idsFrom = idsFrom
     }
 }
 

@@ -54,6 +54,7 @@ extension ClusterSimulation {
                 topology: opened.topology,
                 actor: options.mutant == .reuseActor
                     ? ActorID(high: 1, low: UInt64(node.index)) : opened.incarnation.actor,
+                earlierActors: opened.earlierActors,
                 options: engine
             )
             if opened.isRolledBack, options.mutant != .trustOldDisk { store.distrust() }
@@ -71,7 +72,7 @@ extension ClusterSimulation {
                 clockBound: opened.clockBound,
                 incarnations: opened.incarnations,
                 isRolledBack: opened.isRolledBack,
-                settings: NodeSettings(),
+                settings: Self.settings,
                 random: nodeRandom.fork(),
                 startedAt: now.monotonic
             )
@@ -88,7 +89,7 @@ extension ClusterSimulation {
                     identity: identity,
                     lane: UInt8(number),
                     view: view,
-                    settings: NodeSettings(),
+                    settings: Self.settings,
                     contexts: contexts,
                     clockBound: opened.clockBound,
                     clockStart: opened.clockBound,
@@ -276,6 +277,8 @@ extension ClusterSimulation {
                 log(
                     "\(node.name)'s clock \(isOff ? "is \(milliseconds) ms ahead" : "agrees again")"
                 )
+            case .counterFolded:
+                log("\(node.name) folds a counter")
             case .clockAhead, .lateAnswer, .peersBlocked, .manySiblings:
                 break
             }

@@ -41,6 +41,15 @@ package final class ClusterSimulation {
 
     /// The wall clocks' start: 2026-01-01T00:00:00Z.
     static let epoch: UInt64 = 1_767_225_600_000
+    /// The nodes' settings: the defaults, but for what would take longer than a run.
+    static let settings: NodeSettings = {
+        var settings = NodeSettings()
+        settings.operationIDLifetime = .seconds(10)
+        return settings
+    }()
+    /// How long after the first time a client sends an increment again, at most: 5 s.
+    static let retryTime: UInt64 = 5_000_000_000
+
     /// Violations that are told; further ones say little more.
     static let maximumViolations = 20
 

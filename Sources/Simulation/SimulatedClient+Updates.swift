@@ -9,12 +9,14 @@ import Replication
 extension ClusterSimulation {
     /// Notes when an operation begins, and what it counts.
     func prepare(_ operation: inout History.Operation, of client: SimulatedClient) {
+        client.begunAt = agenda.now
         switch scenario.mode {
         case .counter where operation.kind == .put || operation.kind == .delete:
-            if let retry = client.retry {
+            if let retry = client.retry, agenda.now - retry.since < Self.retryTime {
                 operation.key = retry.key
                 operation.increment = retry.increment
             } else {
+                client.retry = nil
                 let amount = Int64(client.random.number(in: -300...1000))
                 operation.increment = counters.begin(amount, key: operation.key)
             }
@@ -100,6 +102,7 @@ extension ClusterSimulation {
             return
         }
         let isRetry = client.retry != nil
+        let since = client.retry?.since ?? client.begunAt
         client.retry = nil
         switch effect {
         case .refused where !isRetry:
@@ -107,7 +110,7 @@ extension ClusterSimulation {
         case .unknown, .open, .refused:
             let hasID = operation.increment % 2 == 0
             if hasID, client.random.chance(3, in: 4) {
-                client.retry = (operation.key, operation.increment)
+                client.retry = (operation.key, operation.increment, since)
             }
         case .done:
             break

@@ -16,11 +16,13 @@ final class SimulatedClient {
     /// What it waits for.
     var open: History.Operation?
     var correlation: UInt64 = 0
+    /// When it began what it waits for.
+    var begunAt: UInt64 = 0
     /// By key: the token of what it saw last.
     var contexts: [[UInt8]]
     var cursor = ScanCursor.start
     /// An increment of unknown outcome that it sends again, with the id of the first time.
-    var retry: (key: Int, increment: Int)?
+    var retry: (key: Int, increment: Int, since: UInt64)?
     /// Whether its scan began at the start and asked for everything.
     var scansAll = false
 

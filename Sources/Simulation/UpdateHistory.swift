@@ -129,7 +129,7 @@ struct UpdateHistory {
             // On top of what others held there may be more than its own addition.
             let known = Set(events[key].compactMap(\.dot))
             events[key][index].dot = state.dots(of: element).first { !known.contains($0) }
-        case .increment, .change, .removeField:
+        case .increment, .change, .removeField, .fold:
             break
         }
     }

@@ -44,6 +44,8 @@ package struct NoticeLogger {
                     "siblings": "\(count)",
                 ]
             )
+        case .counterFolded(let keyspace):
+            logger.debug("counter folded", metadata: ["keyspace": "\(keyspace)"])
         case .peerRolledBack(let node, let seen, let presented):
             logger.error(
                 "peer presents an older life: its disk went back in time, repair it",

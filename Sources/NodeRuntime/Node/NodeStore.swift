@@ -55,6 +55,7 @@ struct NodeStore {
                 on: files,
                 topology: opened.topology,
                 actor: opened.incarnation.actor,
+                earlierActors: opened.earlierActors,
                 options: options
             )
             if opened.isRolledBack { objects.distrust() }
