@@ -359,7 +359,7 @@ extension Lane {
             return false
         }
         guard let next else {
-            finish(failed: id, read, at: now, into: &effects)
+            finish(failed: id, read, isLate: false, at: now, into: &effects)
             return
         }
         if read.core.phase == .repairing {
@@ -427,10 +427,11 @@ extension Lane {
     private mutating func finish(
         failed id: RequestID,
         _ read: OpenRead,
+        isLate: Bool,
         at now: Instant,
         into effects: inout Effects
     ) {
-        var failure = unfinished(read, key: reads.held(id))
+        var failure = unfinished(read, key: reads.held(id), isLate: isLate)
         if let update = read.update {
             close(read: id)
             giveUp(update, after: failure, at: now, into: &effects)
@@ -449,7 +450,7 @@ extension Lane {
 
     mutating func expire(read id: RequestID, at now: Instant, into effects: inout Effects) {
         guard let read = reads[id] else { return }
-        finish(failed: id, read, at: now, into: &effects)
+        finish(failed: id, read, isLate: true, at: now, into: &effects)
     }
 
     mutating func lose(

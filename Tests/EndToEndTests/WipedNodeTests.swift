@@ -169,6 +169,9 @@ import Testing
                 {
                     _ in ["get", "demo/k", "-c", "QUORUM"]
                 }
+                let all = try await cluster.starling("get", "demo/k", "-c", "ALL", "-o", "json")
+                #expect(all.exit == 3, "\(all)")
+                #expect((all.error["message"] as? String)?.contains("dc1-n3") == true, "\(all)")
                 let absent = try await cluster.starling("get", "demo/never", "-c", "QUORUM")
                 #expect(absent.exit == 2, "\(absent)")
             }
