@@ -22,6 +22,8 @@ package struct ControlPlane: ~Copyable {
         var uptime: UInt32 = 0
         var softwareVersion = ""
         var epoch: UInt64 = 0
+        /// The latest life with an older disk that was told of.
+        var olderLife: Incarnation?
     }
 
     /// What happens once something is on disk.
@@ -230,6 +232,9 @@ package struct ControlPlane: ~Copyable {
         case .same:
             break
         case .rolledBack:
+            // Each connection of that life presents it; once is enough.
+            guard peers[Int(node.rawValue)]?.olderLife != incarnation else { return }
+            peers[Int(node.rawValue)]?.olderLife = incarnation
             let seen = incarnations[node]?.start ?? 0
             effects.notices.append(
                 .peerRolledBack(node, seen: seen, presented: incarnation.start)

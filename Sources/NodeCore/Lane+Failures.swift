@@ -182,11 +182,12 @@ extension Lane {
                 required: UInt8(clamping: required),
                 alive: UInt8(clamping: core.rule.counted(left)),
                 acknowledged: UInt8(clamping: counted),
-                message: "\(read.level) needs \(required) answers for \"\(describe(key))\"; "
-                    + "failed, or without a copy that can be read: "
+                message: "\(read.level) needs \(required) of \(core.plan.count) replicas of "
+                    + "\"\(describe(key))\"; failed, or without a copy that can be read: "
                     + "\(names(core.plan, core.failed)).",
                 advice: alternative(to: read.level, core.plan, left)
-                    .map { "-c \($0) would succeed." } ?? "Try again, or use a lower level."
+                    .map { "-c \($0) would succeed." }
+                    ?? "No level would succeed now; the logs of these nodes say why."
             )
         }
         var parts: [String] = []

@@ -165,16 +165,30 @@ import Testing
                 for key in ["demo/k", "demo/never"] {
                     try await expectUnknown(key, on: "dc1-n3", in: cluster)
                 }
-                try await throughEachNode(of: cluster, check: { #expect($0.value == "1", "\($0)") })
-                {
-                    _ in ["get", "demo/k", "-c", "QUORUM"]
-                }
+                let read = ["get", "demo/k", "-c", "QUORUM"]
+                try await throughEachNode(
+                    of: cluster,
+                    check: { #expect($0.value == "1", "\($0)") }
+                ) { _ in read }
                 let all = try await cluster.starling("get", "demo/k", "-c", "ALL", "-o", "json")
                 #expect(all.exit == 3, "\(all)")
                 #expect((all.error["message"] as? String)?.contains("dc1-n3") == true, "\(all)")
                 let absent = try await cluster.starling("get", "demo/never", "-c", "QUORUM")
                 #expect(absent.exit == 2, "\(absent)")
             }
+        }
+    }
+
+    @Test func `is started by dev too, though it is the first, and finds its keyspaces again`()
+        async throws
+    {
+        try await TestCluster.run { cluster in
+            try await succeed("put", "demo/k", "1", "-c", "ALL", in: cluster)
+            try await dev(["kill", "wipe"], "dc1-n1", in: cluster)
+            let up = try await cluster.up()
+            #expect(up.exit == 0, "\(up)")
+            try await expectUnknown("demo/k", on: "dc1-n1", in: cluster)
+            try await createKeyspace("set", in: cluster)
         }
     }
 
