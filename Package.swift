@@ -159,8 +159,8 @@ let package = Package(
             name: "starling",
             dependencies: [
                 "ByteCoding", "ClusterPrimitives", "FileSystems", "Partitioning", "Causality",
-                "Replication", "ClientProtocol", "MutualTLS", "NodeRuntime", "StarlingClient",
-                "Simulation",
+                "Replication", "ClientProtocol", "ObjectStorage", "MutualTLS", "NodeRuntime",
+                "StarlingClient", "Simulation",
                 argumentParser, logging, lifecycle, unixSignals, histogram, yams, nioCore, nioPosix,
             ],
             swiftSettings: settings

@@ -26,6 +26,8 @@ package struct ControlPlane: ~Copyable {
         /// of this node's wall clock makes it old; nil before it spoke.
         var clockDrift: Int64?
         var isDataKnown = true
+        /// The latest life with an older disk that was told of.
+        var olderLife: Incarnation?
     }
 
     /// What happens once something is on disk.
@@ -240,6 +242,9 @@ package struct ControlPlane: ~Copyable {
         case .same:
             break
         case .rolledBack:
+            // Each connection of that life presents it; once is enough.
+            guard peers[Int(node.rawValue)]?.olderLife != incarnation else { return }
+            peers[Int(node.rawValue)]?.olderLife = incarnation
             let seen = incarnations[node]?.start ?? 0
             effects.notices.append(
                 .peerRolledBack(node, seen: seen, presented: incarnation.start)

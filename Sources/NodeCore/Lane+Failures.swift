@@ -159,26 +159,44 @@ extension Lane {
     }
 
     /// The failure of a read whose level was not met.
-    func unfinished(_ read: OpenRead, key: [UInt8]) -> FailureResponse {
+    ///
+    /// `isLate`: whether its time was up; else too few replicas were left that could answer.
+    func unfinished(_ read: OpenRead, key: [UInt8], isLate: Bool) -> FailureResponse {
         let core = read.core
         if read.isOwnCopy {
             return FailureResponse(
                 code: .corrupt,
                 message: "\(identity.name) does not know its copy of \"\(describe(key))\": the "
                     + "data could not be read",
-                advice: "Read it at a quorum level; see the node's log for the damaged file."
+                advice: "Read it at a quorum level; the node's log says why."
             )
         }
         let required = core.rule.required
         let counted = core.rule.counted(core.responded)
+        let isRepair = core.phase == .repairing
+        guard isLate || isRepair else {
+            let left = usable(in: core.plan).subtracting(core.failed)
+            return FailureResponse(
+                code: .unavailable,
+                level: read.level,
+                required: UInt8(clamping: required),
+                alive: UInt8(clamping: core.rule.counted(left)),
+                acknowledged: UInt8(clamping: counted),
+                message: "\(read.level) needs \(required) of \(core.plan.count) replicas of "
+                    + "\"\(describe(key))\"; failed, or without a copy that can be read: "
+                    + "\(names(core.plan, core.failed)).",
+                advice: alternative(to: read.level, core.plan, left)
+                    .map { "-c \($0) would succeed." }
+                    ?? "No level would succeed now; the logs of these nodes say why."
+            )
+        }
         var parts: [String] = []
         if !core.failed.isEmpty { parts.append("\(names(core.plan, core.failed)) failed") }
         if !core.pending.isEmpty {
             parts.append("\(names(core.plan, core.pending)) did not answer in time")
         }
-        let isRepair = core.phase == .repairing
         return FailureResponse(
-            code: core.pending.isEmpty && !isRepair ? .unavailable : .timeout,
+            code: .timeout,
             level: read.level,
             required: UInt8(clamping: required),
             alive: UInt8(clamping: core.rule.counted(usable(in: core.plan))),

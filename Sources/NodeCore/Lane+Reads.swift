@@ -360,7 +360,7 @@ extension Lane {
             return false
         }
         guard let next else {
-            finish(failed: id, read, at: now, into: &effects)
+            finish(failed: id, read, isLate: false, at: now, into: &effects)
             return
         }
         if read.core.phase == .repairing {
@@ -434,10 +434,11 @@ extension Lane {
     private mutating func finish(
         failed id: RequestID,
         _ read: OpenRead,
+        isLate: Bool,
         at now: Instant,
         into effects: inout Effects
     ) {
-        var failure = unfinished(read, key: reads.held(id))
+        var failure = unfinished(read, key: reads.held(id), isLate: isLate)
         if read.asker != .client {
             close(read: id)
             if case .update(let update) = read.asker {
@@ -459,7 +460,7 @@ extension Lane {
 
     mutating func expire(read id: RequestID, at now: Instant, into effects: inout Effects) {
         guard let read = reads[id] else { return }
-        finish(failed: id, read, at: now, into: &effects)
+        finish(failed: id, read, isLate: true, at: now, into: &effects)
     }
 
     mutating func lose(

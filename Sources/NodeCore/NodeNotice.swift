@@ -18,7 +18,7 @@ package enum NodeNotice: Equatable, Sendable {
     /// Entries of a counter that no retry needs any more went into its totals.
     case counterFolded(keyspace: KeyspaceNumber)
     /// A peer presents a lower start number than it did before, or another incarnation for the
-    /// same one: its disk went back in time.
+    /// same one: its disk went back in time, or is new. Told once for each such life.
     case peerRolledBack(NodeID, seen: UInt64, presented: UInt64)
     /// A peer has seen a later life of this node than the present one: this node's disk went back
     /// in time, or is new. It reads nothing to anybody until it is repaired.

@@ -193,6 +193,15 @@ package final class NodeStateStore: Sendable {
         )
     }
 
+    /// What shows that a directory with these names is no node's; nil where it is one, or where
+    /// nothing is lost if it is taken for one.
+    package static func foreignName(among names: [String]) -> String? {
+        if names.contains(Kind.identity.fileName) { return nil }
+        // A node that crashed while it was made leaves some of its files, but no identity.
+        let ours = Kind.allCases.map(\.fileName)
+        return names.first { $0 != "LOCK" && !$0.hasSuffix(".new") && !ours.contains($0) }
+    }
+
     /// Checks that the directory is this node's, or makes it so where it is empty.
     ///
     /// - Returns: the engine's identity.
@@ -205,11 +214,7 @@ package final class NodeStateStore: Sendable {
             let others = try onDisk { () throws(FileSystemError) in
                 try fileSystem.list(directory)
             }
-            // A node that crashed while it was made leaves some of its files, but no identity.
-            let ours = Kind.allCases.map(\.fileName)
-            if let other = others.first(where: {
-                $0 != "LOCK" && !$0.hasSuffix(".new") && !ours.contains($0)
-            }) {
+            if let other = Self.foreignName(among: others) {
                 throw .notOurs(directory: directory, what: "it holds \(other), but no identity")
             }
             // Else a crash of the machine could take the whole directory, and with it all that
@@ -322,7 +327,7 @@ package final class NodeStateStore: Sendable {
         writer.incarnation(start.incarnation)
         writer.uint64(start.lost)
         writer.uint32(UInt32(start.earlier.count))
-        for actor in start.earlier { writer.actorID(actor) }
+        for life in start.earlier { writer.actorID(life) }
         try save(.start, writer.bytes)
         self.start.withLock { $0 = start }
     }

@@ -305,3 +305,105 @@ import Testing
         }
     }
 }
+
+@Suite struct `Folding through updates` {
+    private static let me = ActorID(high: 1, low: 1)
+    private static let before = ActorID(high: 1, low: 0)
+    private static let other = ActorID(high: 2, low: 2)
+    private static let now = WallClockTime(milliseconds: 1_700_000_000_000)
+
+    private static func terms(
+        _ second: UInt64,
+        by actor: ActorID,
+        idsFrom: UInt64 = 0
+    ) -> UpdateTerms {
+        func timestamp(_ second: UInt64) -> HybridTimestamp {
+            HybridTimestamp(wall: WallClockTime(milliseconds: second * 1000))
+        }
+        return UpdateTerms(
+            version: Version(timestamp: timestamp(second), node: NodeID(1), lane: 0),
+            actor: actor,
+            wall: now,
+            maximumSize: 1 << 20,
+            earlier: [before],
+            idsFrom: timestamp(idsFrom)
+        )
+    }
+
+    private func increment(
+        _ copy: inout [UInt8],
+        _ amount: Int64,
+        id: UInt8,
+        by actor: ActorID,
+        at second: UInt64,
+        idsFrom: UInt64 = 0
+    ) -> UpdateAnswer? {
+        let outcome = RecordMode.counter.apply(
+            .increment(amount, id: [id], .upAndDown),
+            seen: nil,
+            to: copy,
+            Self.terms(second, by: actor, idsFrom: idsFrom)
+        )
+        guard case .changed(let delta, let answer) = outcome else { return nil }
+        copy = RecordMode.counter.joined(copy, delta)
+        return answer
+    }
+
+    private func fold(_ copy: inout [UInt8], _ replicas: [[UInt8]], olderThan second: UInt64)
+        -> Bool
+    {
+        let outcome = RecordMode.counter.apply(
+            .fold(
+                replicas: replicas,
+                olderThan: HybridTimestamp(wall: WallClockTime(milliseconds: second * 1000))
+            ),
+            seen: nil,
+            to: copy,
+            Self.terms(1000, by: Self.me)
+        )
+        guard case .changed(let delta, _) = outcome else { return false }
+        copy = RecordMode.counter.joined(copy, delta)
+        return true
+    }
+
+    private func state(_ copy: [UInt8]) throws -> CounterState {
+        try CounterState(decoding: copy.span.bytes)
+    }
+
+    @Test func `an increment tells when entries of this node's lives could be folded`() {
+        var copy: [UInt8] = []
+        #expect(increment(&copy, 1, id: 1, by: Self.other, at: 10)?.isFoldable == false)
+        #expect(
+            increment(&copy, 1, id: 2, by: Self.me, at: 700, idsFrom: 100)?.isFoldable == false
+        )
+        _ = increment(&copy, 1, id: 3, by: Self.before, at: 710)
+        #expect(increment(&copy, 1, id: 4, by: Self.me, at: 720, idsFrom: 700)?.isFoldable == false)
+        #expect(increment(&copy, 1, id: 5, by: Self.me, at: 730, idsFrom: 715)?.isFoldable == true)
+    }
+
+    @Test func `old entries of this life and of earlier ones go into the totals, others stay`()
+        throws
+    {
+        var copy: [UInt8] = []
+        _ = increment(&copy, 1, id: 1, by: Self.before, at: 1)
+        _ = increment(&copy, 2, id: 2, by: Self.me, at: 2)
+        _ = increment(&copy, 4, id: 3, by: Self.other, at: 3)
+        _ = increment(&copy, 8, id: 4, by: Self.me, at: 50)
+        #expect(fold(&copy, [copy, copy, copy], olderThan: 40))
+        #expect(try state(copy).value == 15)
+        #expect(try state(copy).unfoldedCount == 2)
+    }
+
+    @Test func `what one replica does not hold yet is not folded`() throws {
+        var copy: [UInt8] = []
+        _ = increment(&copy, 1, id: 1, by: Self.me, at: 1)
+        let behind = copy
+        _ = increment(&copy, 2, id: 2, by: Self.me, at: 2)
+        #expect(fold(&copy, [copy, behind, copy], olderThan: 40))
+        #expect(try state(copy).value == 3)
+        #expect(try state(copy).unfoldedCount == 1)
+        let absent = copy
+        #expect(!fold(&copy, [copy, [], copy], olderThan: 40))
+        #expect(copy == absent)
+    }
+}

@@ -218,7 +218,9 @@ import Testing
         }
     }
 
-    @Test(arguments: [["stop"], ["kill", "dc1-n1"], ["start", "dc1-n1"], ["logs", "dc1-n1"]])
+    @Test(arguments: [
+        ["stop"], ["kill", "dc1-n1"], ["start", "dc1-n1"], ["wipe", "dc1-n1"], ["logs", "dc1-n1"],
+    ])
     func `a verb says where it looked when no cluster is there`(verb: [String]) async throws {
         try await withTemporaryFolder { folder in
             let outcome = try await BuiltProgram.run(

@@ -55,6 +55,11 @@ struct TestCluster {
 
     /// A verb of `starling dev`.
     func dev(_ arguments: String...) async throws -> BuiltProgram.Outcome {
+        try await dev(all: arguments)
+    }
+
+    /// A verb of `starling dev`.
+    func dev(all arguments: [String]) async throws -> BuiltProgram.Outcome {
         try await BuiltProgram.run(["dev"] + arguments + ["--dir", "cluster"], in: folder)
     }
 

@@ -525,7 +525,8 @@ final class LaneCluster {
                 version: update.version,
                 actor: node.actor,
                 wall: update.wall,
-                maximumSize: Limits.maximumRecordSize
+                maximumSize: Limits.maximumRecordSize,
+                idsFrom: update.idsFrom
             )
         )
         switch outcome {

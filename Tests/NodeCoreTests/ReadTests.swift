@@ -63,9 +63,15 @@ import Testing
         cluster.node("dc1-n1")?.isUnreadable = true
         #expect(cluster.get("a", at: "dc1-n1", .one).text == "1")
         #expect(cluster.get("a", at: "dc1-n1", .quorum).text == "1")
-        guard case .failed = cluster.get("a", at: "dc1-n1", .all) else {
-            Issue.record("a read at ALL counted a replica that does not know")
-            return
+        for node in ["dc1-n1", "dc1-n2"] {
+            guard case .failed(let failure) = cluster.get("a", at: node, .all) else {
+                Issue.record("a read at ALL counted a replica that does not know")
+                return
+            }
+            #expect(failure.code == .unavailable)
+            #expect(failure.required == 3 && failure.alive == 2)
+            #expect(failure.message.hasSuffix(": dc1-n1."), "\(failure.message)")
+            #expect(failure.advice.contains("would succeed"), "\(failure.advice)")
         }
         guard case .failed(let own) = cluster.get("a", at: "dc1-n1", scope: .ownCopy) else {
             Issue.record("an unreadable copy was shown as absent")

@@ -369,4 +369,86 @@ import Testing
             )
         )
     }
+
+    @Test func `entries that no retry needs any more are folded on all replicas`() throws {
+        let cluster = try LaneCluster(["dc1": 3], mode: .counter)
+        for id: UInt8 in 1...5 {
+            _ = update("a", .increment(1, id: [id]), at: "dc1-n1", .all, cluster)
+        }
+        cluster.advance(.seconds(601))
+        let last = update("a", .increment(1, id: [9]), at: "dc1-n1", .all, cluster)
+        #expect(try written(last).sum == 6)
+        for name in cluster.replicas(of: "a") {
+            let record = try #require(
+                cluster.node(name)?.records[cluster.keyspace.number]?[[97]]
+            )
+            let state = try CounterState(decoding: record.span.bytes)
+            #expect(state.value == 6)
+            #expect(state.unfoldedCount == 1, "\(name)")
+        }
+        #expect(
+            cluster.node("dc1-n1")?.effects.notices.contains(
+                .counterFolded(keyspace: cluster.keyspace.number)
+            ) == true
+        )
+    }
+
+    @Test func `nothing is folded while a replica cannot be read, and it is made up for later`()
+        throws
+    {
+        let cluster = try LaneCluster(["dc1": 3], mode: .counter)
+        _ = update("a", .increment(1, id: [1]), at: "dc1-n1", .all, cluster)
+        cluster.advance(.seconds(601))
+        cluster.node("dc1-n3")?.isUnreadable = true
+        _ = update("a", .increment(1, id: [2]), at: "dc1-n1", .quorum, cluster)
+        cluster.advance(.seconds(5))
+        func unfolded() throws -> Int {
+            let record = try #require(
+                cluster.node("dc1-n1")?.records[cluster.keyspace.number]?[[97]]
+            )
+            return try CounterState(decoding: record.span.bytes).unfoldedCount
+        }
+        #expect(try unfolded() == 2)
+        cluster.node("dc1-n3")?.isUnreadable = false
+        _ = update("a", .increment(1, id: [3]), at: "dc1-n1", .quorum, cluster)
+        #expect(try unfolded() == 2)
+    }
+
+    @Test func `ids beyond what is remembered are refused as overloaded`() throws {
+        let cluster = try LaneCluster(["dc1": 1], datacenters: ["dc1"], mode: .counter)
+        let replica = try #require(cluster.replicas(of: "a").first)
+        var parts: [CounterState] = []
+        for number in 0..<CounterState.maximumEntries {
+            let outcome = CounterState().increment(
+                by: 1,
+                id: [UInt8(number & 255), UInt8(number >> 8)],
+                actor: ActorID(high: 5, low: UInt64(number)),
+                version: Version(
+                    timestamp: HybridTimestamp(rawValue: 1),
+                    node: NodeID(1),
+                    lane: 0
+                )
+            )
+            if case .changed(let delta) = outcome { parts.append(delta) }
+        }
+        while parts.count > 1 {
+            parts = stride(from: 0, to: parts.count, by: 2).map { index in
+                var joined = parts[index]
+                if index + 1 < parts.count { joined.merge(parts[index + 1]) }
+                return joined
+            }
+        }
+        var writer = ByteWriter()
+        parts.first?.encode(into: &writer)
+        cluster.node(replica)?.records[cluster.keyspace.number] = [[97]: writer.bytes]
+        let refusal = try failure(
+            update("a", .increment(1, id: [9, 9, 9]), at: replica, nil, cluster)
+        )
+        #expect(refusal.code == .overloaded)
+        #expect(refusal.written == .no)
+        // Without an id there is nothing to remember.
+        #expect(
+            try written(update("a", .increment(1, id: []), at: replica, nil, cluster)).sum == 4097
+        )
+    }
 }

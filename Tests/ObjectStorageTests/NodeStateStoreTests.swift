@@ -269,4 +269,21 @@ import Testing
             }
         }
     }
+
+    @Test func `a node knows the actors of its earlier lives on the disk, the latest 256`() throws {
+        let disk = InMemoryFileSystem()
+        for number in 1...4 as ClosedRange<UInt8> {
+            let (store, opened) = try Self.open(disk, UInt8(number))
+            #expect(opened.earlierActors == (1..<number).map(Self.actor))
+            store.close()
+        }
+        for _ in 0..<300 {
+            let (store, opened) = try Self.open(disk, 9)
+            #expect(opened.earlierActors.count <= 256)
+            store.close()
+        }
+        let (store, opened) = try Self.open(disk, 10)
+        #expect(opened.earlierActors == Array(repeating: Self.actor(9), count: 256))
+        store.close()
+    }
 }

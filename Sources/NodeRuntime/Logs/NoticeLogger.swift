@@ -48,7 +48,7 @@ package struct NoticeLogger {
             logger.debug("counter folded", metadata: ["keyspace": "\(keyspace)"])
         case .peerRolledBack(let node, let seen, let presented):
             logger.error(
-                "peer presents an older life: its disk went back in time, repair it",
+                "peer presents an older life: its disk went back in time or is new, repair it",
                 metadata: ["peer": name(node), "seen": "\(seen)", "presented": "\(presented)"]
             )
         case .rolledBack(let node, let start):

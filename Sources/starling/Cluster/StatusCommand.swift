@@ -53,8 +53,11 @@ struct StatusReport {
         let ownership = Ownership(topology)
         var shares: [String: Double] = [:]
         for member in topology.members { shares[member.name] = ownership.share(of: member.id) }
-        func members(_ states: [NodeStatus.State]) -> Set<NodeID> {
-            let names = Set(status.nodes.filter { states.contains($0.state) }.map(\.name))
+        func members(_ states: [NodeStatus.State], knowing: Bool = false) -> Set<NodeID> {
+            let nodes = status.nodes.filter {
+                states.contains($0.state) && ($0.isDataKnown || !knowing)
+            }
+            let names = Set(nodes.map(\.name))
             return Set(topology.members.filter { names.contains($0.name) }.map(\.id))
         }
         self.status = status
@@ -62,7 +65,7 @@ struct StatusReport {
         availability = Availability(
             of: topology,
             ring: snapshot.ring,
-            readable: members([.up, .suspect, .leaving]),
+            readable: members([.up, .suspect, .leaving], knowing: true),
             writable: members([.up, .suspect, .leaving, .joining]),
             local: client.localDatacenter.flatMap(topology.datacenter)
         )
@@ -122,9 +125,11 @@ struct StatusReport {
 
     /// Which levels work now and for what share of keys.
     private var sentence: String {
-        let unusable = NodeStatus.State.allCases.filter { $0 != .up }
+        let unusable =
+            NodeStatus.State.allCases.filter { $0 != .up }
             .map { state in (state.rawValue, status.nodes.count { $0.state == state }) }
             .filter { $0.1 > 0 }
+            + [("without its data", status.nodes.count { !$0.isDataKnown })].filter { $0.1 > 0 }
         return availability.sentence(unusable: unusable, nodes: status.nodes.count)
     }
 

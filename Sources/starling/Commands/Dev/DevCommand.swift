@@ -19,13 +19,14 @@ struct DevCommand: AsyncParsableCommand {
               starling dev --detach                  return when all are up
               starling dev kill dc1-n2               kill -9
               starling dev start dc1-n2              start it again
+              starling dev wipe dc1-n2               take its data away, as a lost disk does
               starling dev partition dc1 dc2         cut the link between both
               starling dev heal                      mend it
               starling dev stop                      stop all nodes
             """,
         subcommands: [
             DevUp.self, DevStop.self, DevKill.self, DevPause.self, DevResume.self,
-            DevStartNode.self, DevLogs.self, DevPartition.self, DevHeal.self,
+            DevStartNode.self, DevWipe.self, DevLogs.self, DevPartition.self, DevHeal.self,
         ],
         defaultSubcommand: DevUp.self
     )

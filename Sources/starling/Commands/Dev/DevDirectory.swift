@@ -25,6 +25,8 @@ struct DevDirectory {
     func configuration(_ node: DevPlan.Node) -> String { "\(folder(node))/node.yaml" }
     /// A node's data.
     func data(_ node: DevPlan.Node) -> String { "\(folder(node))/data" }
+    /// What a data directory that is being wiped is called meanwhile, behind its name.
+    static let wipedSuffix = ".wiped"
     /// What a node printed, start after start.
     func log(_ node: DevPlan.Node) -> String { "\(folder(node))/log" }
     /// The process that a node was last started as.
@@ -92,7 +94,8 @@ struct DevDirectory {
     func remove(_ plan: DevPlan) {
         let files = FileManager.default
         for node in plan.nodes {
-            for path in [configuration(node), data(node), log(node), processFile(node)] {
+            let wiped = data(node) + Self.wipedSuffix
+            for path in [configuration(node), data(node), wiped, log(node), processFile(node)] {
                 try? files.removeItem(atPath: path)
             }
             Self.removeIfEmpty(folder(node))

@@ -37,7 +37,11 @@ struct DevObserver {
         return try StarlingClient(configuration: configuration)
     }
 
-    /// Waits until each of `observers` sees each of `targets` up.
+    /// Waits until each of `observers` sees each of `targets` up, each of the targets sees all
+    /// observers up, and none is behind the topology that it has heard of.
+    ///
+    /// Before that a node with an empty disk does not know that it lacks anything, nor which
+    /// keyspaces there are.
     ///
     /// - Parameters:
     ///   - targets: the nodes that shall be up.
@@ -51,12 +55,17 @@ struct DevObserver {
     ) async throws {
         try await wait(for: observers, processes: processes) { client, observer in
             let status = try await client.status(seenFrom: observer.name)
-            let missing = targets.filter { target in
-                !status.nodes.contains { $0.name == target.name && $0.state == .up }
+            let wanted = targets.contains(observer) ? targets + observers : targets
+            let missing = wanted.map(\.name).filter { name in
+                !status.nodes.contains { $0.name == name && $0.state == .up }
             }
-            return missing.isEmpty
-                ? nil
-                : "\(observer.name) does not see \(missing.map(\.name).joined(separator: ", "))"
+            guard missing.isEmpty else {
+                return "\(observer.name) does not see "
+                    + Set(missing).sorted().joined(separator: ", ")
+            }
+            let newest = status.nodes.map(\.epoch).max() ?? 0
+            return status.epoch >= newest
+                ? nil : "\(observer.name) has topology \(status.epoch) of \(newest)"
         }
     }
 
