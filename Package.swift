@@ -174,6 +174,17 @@ let package = Package(
             exclude: ["README.md"],
             swiftSettings: settings
         ),
+        // A benchmark of modules that are no product, which another package could not import.
+        .executableTarget(
+            name: "coordinator-cost",
+            dependencies: [
+                "ByteCoding", "ClusterPrimitives", "FileSystems", "Partitioning", "Causality",
+                "StorageEngine", "Replication", "ClientProtocol", "PeerProtocol", "NodeCore",
+                "ObjectStorage", argumentParser,
+            ],
+            path: "Benchmarks/Sources/coordinator-cost",
+            swiftSettings: settings
+        ),
         .target(
             name: "TestSupport",
             dependencies: ["ClusterPrimitives"],

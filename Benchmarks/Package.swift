@@ -10,6 +10,7 @@ let settings: [SwiftSetting] = [
 ]
 
 let engine = Target.Dependency.product(name: "StorageEngine", package: "starling")
+let client = Target.Dependency.product(name: "StarlingClient", package: "starling")
 let argumentParser = Target.Dependency.product(
     name: "ArgumentParser",
     package: "swift-argument-parser"
@@ -50,6 +51,11 @@ let package = Package(
         .executableTarget(
             name: "compaction-latency",
             dependencies: [engine, argumentParser],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "node-cost",
+            dependencies: [client, argumentParser],
             swiftSettings: settings
         ),
     ],

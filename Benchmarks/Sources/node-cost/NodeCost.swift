@@ -1,0 +1,147 @@
+import ArgumentParser
+import Foundation
+import StarlingClient
+
+/// Tells what a sibling put costs the process that coordinates it, beside an lww put.
+@main
+struct NodeCost: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "node-cost",
+        abstract: "Compares a coordinating node's processor time for a sibling and an lww put.",
+        discussion: """
+            Needs a cluster of `starling dev --datacenters 3 --nodes 1` with the keyspaces plain \
+            and siblings, both with one replica in each datacenter: then dc1-n1 coordinates all \
+            puts of a client in dc1, and the other two are replicas. Each sibling put carries the \
+            context of the last put of its key, so one value stays. The two keyspaces take turns.
+            """
+    )
+
+    @Option(help: "The cluster's directory.")
+    var cluster = "starling-dev"
+
+    @Option(help: "The port on which dc1-n1 listens for clients.")
+    var port: UInt16 = 7401
+
+    @Option(help: "Keys of each keyspace, all of which a round overwrites once.")
+    var keys = 50_000
+
+    @Option(help: "Bytes of a value.")
+    var valueSize = 100
+
+    @Option(help: "Puts under way at a time.")
+    var inFlight = 64
+
+    @Option(help: "Rounds that count; one more goes before them.")
+    var rounds = 7
+
+    func validate() throws {
+        guard (100...1_000_000).contains(keys), (0...1_000_000).contains(valueSize),
+            (1...1024).contains(inFlight), rounds >= 1
+        else {
+            throw ValidationError("a number is out of range")
+        }
+    }
+
+    func run() async throws {
+        let client = try StarlingClient(
+            configuration: ClientConfiguration(
+                cluster: "dev",
+                nodes: [
+                    .init(endpoint: Endpoint(host: "127.0.0.1", port: port), datacenter: "dc1")
+                ],
+                datacenter: "dc1",
+                authorityFile: cluster + "/certs/ca.crt",
+                certificateFile: cluster + "/certs/admin.crt",
+                keyFile: cluster + "/certs/admin.key"
+            )
+        )
+        // Keys of its own, so that no earlier run left values whose contexts are not known here.
+        let prefix = "\(UInt32.random(in: 0...UInt32.max))-"
+        var contexts = [[UInt8]](repeating: [], count: keys)
+        var costs: [(lww: Double, siblings: Double)] = []
+        print("round  lww µs/put  siblings µs/put  ratio")
+        for round in 0...rounds {
+            let isSiblingsFirst = round.isMultiple(of: 2)
+            var siblings = 0.0
+            if isSiblingsFirst {
+                siblings = try await overwrite("siblings", prefix, client, &contexts)
+            }
+            var none: [[UInt8]] = []
+            let lww = try await overwrite("plain", prefix, client, &none)
+            if !isSiblingsFirst {
+                siblings = try await overwrite("siblings", prefix, client, &contexts)
+            }
+            guard round > 0 else { continue }
+            costs.append((lww, siblings))
+            print("\(round)  \(text(lww))  \(text(siblings))  \(text(siblings / lww))")
+        }
+        let ratio = middle(costs.map { $0.siblings / $0.lww })
+        print(
+            "medians: lww \(text(middle(costs.map(\.lww)))) µs, "
+                + "siblings \(text(middle(costs.map(\.siblings)))) µs, ratio \(text(ratio)); "
+                + "goal: at most 1.3: \(ratio <= 1.3 ? "reached" : "not reached")"
+        )
+        client.close()
+    }
+
+    /// Overwrites all keys of a keyspace once, each with its context where there is one.
+    ///
+    /// - Returns: microseconds of the coordinating process's processor time a put.
+    private func overwrite(
+        _ keyspace: String,
+        _ prefix: String,
+        _ client: StarlingClient,
+        _ contexts: inout [[UInt8]]
+    ) async throws -> Double {
+        let begin = try processorTime()
+        let seen = contexts
+        let value = [UInt8](repeating: 7, count: valueSize)
+        let results = try await withThrowingTaskGroup(of: [(Int, [UInt8])].self) { group in
+            for first in 0..<inFlight {
+                group.addTask {
+                    var results: [(Int, [UInt8])] = []
+                    for index in stride(from: first, to: keys, by: inFlight) {
+                        var options = WriteOptions(consistency: .quorum)
+                        if !seen.isEmpty { options.context = seen[index] }
+                        let result = try await client.put(
+                            value,
+                            for: Array("\(prefix)\(index)".utf8),
+                            in: keyspace,
+                            options: options
+                        )
+                        guard result.coordinator == "dc1-n1", result.siblings <= 1 else {
+                            throw ValidationError(
+                                "\(result.coordinator) coordinated, \(result.siblings) values"
+                            )
+                        }
+                        results.append((index, result.context))
+                    }
+                    return results
+                }
+            }
+            return try await group.reduce(into: []) { $0 += $1 }
+        }
+        let spent = try processorTime() - begin
+        if !contexts.isEmpty {
+            for (index, context) in results { contexts[index] = context }
+        }
+        return spent / Double(keys)
+    }
+
+    /// Microseconds of processor time that the node's process has taken so far.
+    private func processorTime() throws -> Double {
+        let node = cluster + "/nodes/dc1-n1"
+        let pid = try String(contentsOfFile: node + "/pid", encoding: .utf8)
+            .trimmingCharacters(in: .whitespacesAndNewlines)
+        let stat = try String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)
+        // After the name in brackets; user and system time are the fourteenth and fifteenth field.
+        let fields = stat.split(separator: ")").last?.split(separator: " ") ?? []
+        guard fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12])
+        else { throw ValidationError("/proc/\(pid)/stat cannot be read") }
+        return (user + system) * 1_000_000 / Double(sysconf(Int32(_SC_CLK_TCK)))
+    }
+
+    private func middle(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
+
+    private func text(_ value: Double) -> String { String(format: "%.2f", value) }
+}
