@@ -51,6 +51,8 @@ public struct UpdateAnswer: Equatable, Sendable {
     public var sum: Int64
     /// Whether entries of a counter could be folded, as far as this copy tells.
     public var isFoldable: Bool
+    /// Whether the copy grows beyond the size from which on the operator is warned.
+    public var isLarge = false
 
     /// An answer of these parts.
     public init(
@@ -165,12 +167,17 @@ extension RecordMode {
         case .map: outcome = changeMap(update, context?.cloud, bytes, all, terms)
         case .lastWriterSet: outcome = stampSet(update, bytes, all, terms)
         }
-        if case .changed(let record, let answer) = outcome, record.count > terms.maximumSize,
-            self != .siblings || answer.siblings > 1, !update.isRemoval
-        {
-            return .refused(.tooLarge(record.count))
+        guard case .changed(let record, var answer) = outcome, !update.isRemoval else {
+            return outcome
         }
-        return outcome
+        // What siblings come to is the whole record, what the others come to is joined with it.
+        let size = self == .siblings ? record.count : copy.count + record.count
+        if size > terms.maximumSize, self != .siblings || answer.siblings > 1 {
+            return .refused(.tooLarge(size))
+        }
+        let limit = ReplicatedLimits.warningSize
+        answer.isLarge = copy.count < limit && size >= limit && answer.siblings != 1
+        return .changed(record: record, answer)
     }
 
     private func putSibling(

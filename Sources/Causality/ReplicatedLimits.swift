@@ -2,12 +2,10 @@ import ByteCoding
 
 /// The bounds on replicated sets and maps; none of them applies to joins.
 public enum ReplicatedLimits {
-    /// Bytes of an encoded state from which on a client is warned: 1 MiB.
+    /// Bytes of a record from which on the operator is warned: 1 MiB.
     ///
     /// Every join reads the whole state, so large ones are slow.
     public static let warningSize = 1024 * 1024
-    /// Elements or fields from which on a client is warned: 10,000.
-    public static let warningCount = 10_000
     /// Bytes of an element of a set, at most: 64 KiB.
     public static let elementSize = 64 * 1024
     /// Bytes of a field's name: 1 to 1,024.

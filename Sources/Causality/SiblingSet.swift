@@ -21,7 +21,7 @@ public import ClusterPrimitives
 /// This value is what reading an encoded set once has found out; its operations take the bytes
 /// again, and allocate nothing.
 public struct SiblingSet: Equatable, Sendable {
-    /// Siblings from which on a client is warned: 8.
+    /// Siblings from which on the operator is warned: 8.
     public static let warningCount = 8
     /// Values at which a write is refused that does not replace enough of them: 32.
     public static let maximumCount = 32

@@ -138,9 +138,9 @@ extension Lane {
         let (what, verbs) =
             switch held {
             case .value: ("values", "put, get and delete")
-            case .counter: ("counters", "counter add and counter get")
-            case .set: ("sets", "set add, set remove and set members")
-            case .map: ("maps", "map put, map remove and map show")
+            case .counter: ("counters", "counter add, counter get and delete")
+            case .set: ("sets", "set add, set remove, set members and delete")
+            case .map: ("maps", "map put, map remove, map show and delete")
             }
         fail(
             sink,
@@ -299,12 +299,21 @@ extension Lane {
                     contents(of: record, update.mode, at: now.wall)?.context ?? answer.context
             }
             updates[id] = update
-            if answer.siblings >= SiblingSet.warningCount {
+            // Once for each eight, not for each write.
+            if answer.siblings > 0, answer.siblings % SiblingSet.warningCount == 0 {
                 effects.notices.append(
                     .manySiblings(
                         keyspace: write.keyspace,
                         key: Array(writes.held(id).prefix(write.keySize)),
                         count: answer.siblings
+                    )
+                )
+            }
+            if answer.isLarge {
+                effects.notices.append(
+                    .largeRecord(
+                        keyspace: write.keyspace,
+                        key: Array(writes.held(id).prefix(write.keySize))
                     )
                 )
             }
@@ -497,8 +506,8 @@ extension Lane {
                 code: .conflict,
                 message: "\(name) would have \(count) siblings, more than the "
                     + "\(SiblingSet.maximumCount) that are kept",
-                advice: "Nothing was written. Write the merger of the values with the context "
-                    + "that came with this refusal, or read them first."
+                advice: "Nothing was written. Read the key, and write the merger of its values "
+                    + "with the context that the read prints."
             )
             if let seen = contents(of: copy, update.mode, at: now.wall) {
                 if case .values(let values) = seen.contents { failure.values = values }

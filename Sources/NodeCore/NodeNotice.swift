@@ -15,6 +15,8 @@ package enum NodeNotice: Equatable, Sendable {
     case readRepaired(keyspace: KeyspaceNumber, replicas: Int)
     /// A key has so many siblings that a reader should resolve them.
     case manySiblings(keyspace: KeyspaceNumber, key: [UInt8], count: Int)
+    /// A key's record has grown so large that each further write of it is slow.
+    case largeRecord(keyspace: KeyspaceNumber, key: [UInt8])
     /// Entries of a counter that no retry needs any more went into its totals.
     case counterFolded(keyspace: KeyspaceNumber)
     /// A peer presents a lower start number than it did before, or another incarnation for the

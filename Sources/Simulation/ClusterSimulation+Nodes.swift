@@ -279,7 +279,7 @@ extension ClusterSimulation {
                 )
             case .counterFolded:
                 log("\(node.name) folds a counter")
-            case .clockAhead, .lateAnswer, .peersBlocked, .manySiblings:
+            case .clockAhead, .lateAnswer, .peersBlocked, .manySiblings, .largeRecord:
                 break
             }
         }

@@ -44,6 +44,14 @@ package struct NoticeLogger {
                     "siblings": "\(count)",
                 ]
             )
+        case .largeRecord(let keyspace, let key):
+            logger.warning(
+                "a key's record exceeds 1 MiB, and each write of it reads it: spread it over keys",
+                metadata: [
+                    "keyspace": "\(view.placement(of: keyspace)?.keyspace.name ?? "\(keyspace)")",
+                    "key": "\(String(decoding: key.prefix(64), as: UTF8.self))",
+                ]
+            )
         case .counterFolded(let keyspace):
             logger.debug("counter folded", metadata: ["keyspace": "\(keyspace)"])
         case .peerRolledBack(let node, let seen, let presented):

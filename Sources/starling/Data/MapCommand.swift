@@ -192,8 +192,14 @@ struct MapRemoveCommand: ClusterCommand {
     @Argument(help: "The member of a set to remove; without it the whole field.")
     var value: String?
 
-    @Option(help: FieldKindArgument.help, transform: FieldKindArgument.kind)
-    var kind = MapField.Kind.register
+    @Option(
+        help: ArgumentHelp(
+            "Of which kind the field is: register, counter, set or lww-set; all that there are if "
+                + "not given, with VALUE a set."
+        ),
+        transform: FieldKindArgument.kind
+    )
+    var kind: MapField.Kind?
 
     @Option(help: "The context of the read that this removal follows.")
     var context: String?
@@ -202,7 +208,7 @@ struct MapRemoveCommand: ClusterCommand {
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
-        guard value != nil, kind == .register || kind == .counter else { return }
+        guard value != nil, let kind, kind == .register || kind == .counter else { return }
         throw ValidationError(
             "A \(kind) has no members: leave VALUE out, or say --kind set or --kind lww-set."
         )
@@ -216,20 +222,48 @@ struct MapRemoveCommand: ClusterCommand {
             result = try await client.removeFieldMembers(
                 [Array(value.utf8)],
                 from: Array(field.utf8),
-                kind: kind,
+                kind: kind ?? .set,
                 of: key.key,
                 in: key.keyspace,
                 options: options
             )
+        } else if let kind {
+            result = try await remove(kind, client, options)
         } else {
-            result = try await client.removeField(
-                Array(field.utf8),
-                kind: kind,
-                of: key.key,
-                in: key.keyspace,
-                options: options
-            )
+            let kinds = try await kinds(client, options)
+            // Removing what is not there is no error.
+            var last = try await remove(kinds.first ?? .register, client, options)
+            for kind in kinds.dropFirst() { last = try await remove(kind, client, options) }
+            result = last
         }
         try WriteReport.print(result, key: key, output: output)
+    }
+
+    /// The kinds of the fields of this name that the map has.
+    private func kinds(
+        _ client: StarlingClient,
+        _ options: WriteOptions
+    ) async throws -> [MapField.Kind] {
+        let key = target.key
+        let result = try await client.fields(
+            of: key.key,
+            in: key.keyspace,
+            options: ReadOptions(consistency: options.consistency)
+        )
+        return result.contents.fields.filter { $0.name == Array(field.utf8) }.map(\.kind)
+    }
+
+    private func remove(
+        _ kind: MapField.Kind,
+        _ client: StarlingClient,
+        _ options: WriteOptions
+    ) async throws -> PutResult {
+        try await client.removeField(
+            Array(field.utf8),
+            kind: kind,
+            of: target.key.key,
+            in: target.key.keyspace,
+            options: options
+        )
     }
 }
