@@ -67,6 +67,26 @@ package enum KeyContents: Equatable, Sendable {
         return []
     }
 
+    /// Bytes of all that it holds, without what surrounds it on the wire.
+    package var size: Int {
+        func sum(_ elements: [[UInt8]]) -> Int { elements.reduce(0) { $0 + $1.count + 4 } }
+        return switch self {
+        case .values(let values): values.reduce(0) { $0 + $1.bytes.count + 24 }
+        case .counter: 8
+        case .set(let elements): sum(elements)
+        case .map(let fields):
+            fields.reduce(0) { total, field in
+                let contents =
+                    switch field.contents {
+                    case .register(let value): value.count
+                    case .counter: 8
+                    case .set(let elements), .lastWriterSet(let elements): sum(elements)
+                    }
+                return total + field.name.count + contents + 9
+            }
+        }
+    }
+
     /// The same where only keys were asked for: values keep their versions, and that is all.
     package var withoutContents: KeyContents {
         switch self {
@@ -190,9 +210,12 @@ extension VersionedValue {
 
 extension ByteReader {
     /// A count and as many elements.
-    mutating func elements(in bytes: RawSpan) throws(CodingError) -> [[UInt8]] {
+    mutating func elements(
+        in bytes: RawSpan,
+        limit: Int = .max
+    ) throws(CodingError) -> [[UInt8]] {
         var elements: [[UInt8]] = []
-        for _ in 0..<(try count(in: bytes, limit: remaining / 4, "elements")) {
+        for _ in 0..<(try count(in: bytes, limit: min(limit, remaining / 4), "elements")) {
             let range = try prefixed(in: bytes, limit: ReplicatedLimits.elementSize, "element")
             elements.append(bytes.array(range))
         }

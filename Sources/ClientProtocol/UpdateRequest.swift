@@ -38,6 +38,11 @@ package struct UpdateRequest: Equatable, Sendable {
         }
     }
 
+    /// The most elements of one request: 10,000.
+    ///
+    /// Each costs memory beside its bytes.
+    package static let maximumElements = 10_000
+
     /// The keyspace's number.
     package var keyspace: KeyspaceNumber
     /// Nil stands for the keyspace's write level.
@@ -65,8 +70,8 @@ package struct UpdateRequest: Equatable, Sendable {
             let amount = Int64(bitPattern: try reader.uint64(in: bytes, "amount"))
             let id = try reader.prefixed(in: bytes, limit: Limits.keySize.upperBound, "id")
             change = .increment(amount, id: bytes.array(id))
-        case 2: change = .add(try reader.elements(in: bytes))
-        case 3: change = .remove(try reader.elements(in: bytes))
+        case 2: change = .add(try reader.elements(in: bytes, limit: Self.maximumElements))
+        case 3: change = .remove(try reader.elements(in: bytes, limit: Self.maximumElements))
         case 4:
             let name = try reader.prefixed(in: bytes, limit: Frame.maximumBodySize, "field")
             change = .change(field: bytes.array(name), try reader.mapUpdate(in: bytes))
@@ -122,15 +127,16 @@ package struct UpdateRequest: Equatable, Sendable {
 extension ByteReader {
     fileprivate mutating func mapUpdate(in bytes: RawSpan) throws(CodingError) -> MapUpdate {
         let raw = try uint8(in: bytes, "field change")
+        let limit = UpdateRequest.maximumElements
         switch raw {
         case 1:
             let value = try prefixed(in: bytes, limit: Frame.maximumBodySize, "register")
             return .write(bytes.array(value))
         case 2: return .increment(Int64(bitPattern: try uint64(in: bytes, "amount")))
-        case 3: return .add(try elements(in: bytes))
-        case 4: return .remove(try elements(in: bytes))
-        case 5: return .stampAdded(try elements(in: bytes))
-        case 6: return .stampRemoved(try elements(in: bytes))
+        case 3: return .add(try elements(in: bytes, limit: limit))
+        case 4: return .remove(try elements(in: bytes, limit: limit))
+        case 5: return .stampAdded(try elements(in: bytes, limit: limit))
+        case 6: return .stampRemoved(try elements(in: bytes, limit: limit))
         default: throw .invalid(field: "field change", value: UInt64(raw))
         }
     }

@@ -115,6 +115,9 @@ extension Lane {
         }
     }
 
+    /// The most bytes that an answer holds: a frame with room for a context and a trace.
+    static var maximumAnswerSize: Int { Frame.maximumBodySize - 512 * 1024 }
+
     /// Places in the plan, best first: this node, then this datacenter, then the plan's order.
     func readOrder(_ plan: ReplicaPlan, among bits: ReplicaBits) -> [Int] {
         let local = plan.replicas(in: view.localDatacenter)
@@ -411,6 +414,22 @@ extension Lane {
                 level: read.level,
                 message: "the replicas agree on a record of \(describe(reads.held(id))) "
                     + "that cannot be decoded"
+            )
+            failure.trace = traces[id] ?? []
+            fail(read.sink, failure, into: &effects)
+            close(read: id)
+            return
+        }
+        guard seen.contents.size <= Self.maximumAnswerSize else {
+            var failure = FailureResponse(
+                code: .tooLarge,
+                level: read.level,
+                message: "what \"\(describe(reads.held(id)))\" holds comes to "
+                    + "\(seen.contents.size) bytes, more than the \(Self.maximumAnswerSize) of an "
+                    + "answer",
+                advice: "Write a value in its place, or delete it, with the context that came "
+                    + "with this.",
+                context: token(seen.context, read.keyspace, reads.held(id))
             )
             failure.trace = traces[id] ?? []
             fail(read.sink, failure, into: &effects)

@@ -28,6 +28,8 @@ struct OpenUpdate {
 /// the others what they are to join with theirs. So no event has a name that its node could give
 /// again, and replicas store without reading.
 extension Lane {
+    /// The most bytes of values that a refusal brings along: 128 KiB; a read brings more.
+    private static var maximumRefusalSize: Int { 128 * 1024 }
     /// The most stamps that one update is given: each is above what the copy held before.
     private static var maximumStamps: Int { 4 }
 
@@ -510,7 +512,10 @@ extension Lane {
                     + "with the context that the read prints."
             )
             if let seen = contents(of: copy, update.mode, at: now.wall) {
-                if case .values(let values) = seen.contents { failure.values = values }
+                // As many refusals as there are requests may be under way.
+                if seen.contents.size <= Self.maximumRefusalSize {
+                    failure.values = seen.contents.values
+                }
                 failure.context = token(seen.context, write.keyspace, key)
             }
         case .tooLarge(let size):

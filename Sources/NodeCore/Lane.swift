@@ -248,13 +248,15 @@ package struct Lane: ~Copyable {
                     into: &effects
                 )
             } else {
+                // What fits no frame cannot be told.
+                let fits = record.count <= Self.maximumAnswerSize
                 send(to: origin, .readReply, into: &effects) {
                     PeerReadReply.encode(
-                        status: status,
+                        status: fits ? status : .unknown,
                         contents: contents,
                         digest: digest,
                         version: version,
-                        record: record,
+                        record: fits ? record : [],
                         into: &$0
                     )
                 }

@@ -90,37 +90,41 @@ extension ReplicaStore {
         guard let mode = mode(of: job.keyspace) else {
             return waiting.map { .updated($0.origin, .notTaken(.unknownKeyspace)) }
         }
-        var results: [StorageResult] = []
+        var unreadable: [StorageResult] = []
+        // What was not changed may rest on a change that is not durable yet.
         var changes: [StorageResult] = []
-        var changed: [JobOrigin] = []
         var written: [UInt8] = []
         var onlyRemoves = true
+        var copy = copy(at: place, mode, base: nil, mayReadDisk: true)
         for waiting in waiting {
             let update = waiting.update
-            let base: [UInt8]? =
-                written.isEmpty ? update.base : mode.joined(written, update.base ?? [])
-            guard case .known(let copy) = copy(at: place, mode, base: base, mayReadDisk: true)
-            else {
-                results.append(.updated(waiting.origin, .unreadable))
+            if let base = update.base {
+                // What this one was told of the others, the next ones know, too.
+                if case .known(let known) = copy {
+                    copy = .known(mode.joined(known, base))
+                } else {
+                    copy = self.copy(at: place, mode, base: base, mayReadDisk: true)
+                }
+            }
+            guard case .known(let known) = copy else {
+                unreadable.append(.updated(waiting.origin, .unreadable))
                 continue
             }
-            let outcome = apply(update, mode, to: copy)
+            let outcome = apply(update, mode, to: known)
             guard case .changed(let record, let answer) = outcome else {
-                // What was not changed may rest on a change that is not durable yet.
-                changes.append(.updated(waiting.origin, Self.result(outcome, copy: copy)))
-                changed.append(waiting.origin)
+                changes.append(.updated(waiting.origin, Self.result(outcome, copy: known)))
                 continue
             }
             let kept = mode.joined(update.base ?? [], record)
             written = mode.joined(written, kept)
+            copy = .known(mode.joined(known, kept))
             onlyRemoves = onlyRemoves && update.change.isRemoval
             changes.append(.updated(waiting.origin, .applied(record: kept, answer)))
-            changed.append(waiting.origin)
         }
-        guard !written.isEmpty else { return results + changes }
+        guard !written.isEmpty else { return unreadable + changes }
         let status = write(written, at: place, mode, usingReserve: onlyRemoves)
-        guard status != .applied else { return results + changes }
-        return results + changed.map { .updated($0, .notTaken(status)) }
+        guard status != .applied else { return unreadable + changes }
+        return unreadable + changes.map { .updated($0.origin, .notTaken(status)) }
     }
 
     /// Writes a record, syncs it and makes it readable.

@@ -174,6 +174,54 @@ import Testing
         #expect(texts(cluster.get("a", at: "dc1-n2", .quorum)) == ["all"])
     }
 
+    @Test func `values too large for a refusal are left to a read, and its context resolves them`()
+        throws
+    {
+        let cluster = try LaneCluster(["dc1": 3], mode: .siblings)
+        let value = String(repeating: "x", count: 8192)
+        for index in 0..<32 { _ = cluster.put("a", value + "\(index)", at: "dc1-n1", .quorum) }
+        let refusal = try failure(cluster.put("a", "more", at: "dc1-n1", .quorum))
+        #expect(refusal.values.isEmpty)
+        let resolved = cluster.put("a", "all", at: "dc1-n1", .quorum, context: refusal.context)
+        #expect(try written(resolved).siblings == 1)
+    }
+
+    @Test func `a record that no frame holds is refused to readers, with what resolves it`() throws
+    {
+        let cluster = try LaneCluster(["dc1": 1], datacenters: ["dc1"], mode: .siblings)
+        let replica = try #require(cluster.replicas(of: "a").first)
+        // Two sides of a cut made it; no single write does.
+        let mode = RecordMode.siblings
+        var record: [UInt8] = []
+        for actor in 1...3 as ClosedRange<UInt64> {
+            let outcome = mode.apply(
+                .put(value: Array(repeating: 1, count: 3_500_000), expiry: nil),
+                seen: nil,
+                to: [],
+                UpdateTerms(
+                    version: Version(
+                        timestamp: HybridTimestamp(rawValue: actor),
+                        node: NodeID(1),
+                        lane: 0
+                    ),
+                    actor: ActorID(high: 7, low: actor),
+                    wall: cluster.now.wall,
+                    maximumSize: 1 << 30
+                )
+            )
+            if case .changed(let change, _) = outcome { record = mode.joined(record, change) }
+        }
+        cluster.node(replica)?.records[cluster.keyspace.number] = [[97]: record]
+        guard case .failed(let failure) = cluster.get("a", at: replica, .one) else {
+            Issue.record("an answer beyond a frame was made")
+            return
+        }
+        #expect(failure.code == .tooLarge)
+        let resolved = cluster.put("a", "1", at: replica, .one, context: failure.context)
+        #expect(try written(resolved).siblings == 1)
+        #expect(texts(cluster.get("a", at: replica, .one)) == ["1"])
+    }
+
     @Test func `a deletion with what was read leaves nothing, and a new value is alone`() throws {
         let cluster = try LaneCluster(["dc1": 3], mode: .siblings)
         _ = cluster.put("a", "1", at: "dc1-n1", .all)

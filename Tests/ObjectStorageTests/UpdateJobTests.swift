@@ -91,6 +91,25 @@ import Testing
         #expect(try CounterState(decoding: record.span.bytes).value == 7)
     }
 
+    @Test func `of a thousand blind writes at once 32 stay, and the others are refused by name`()
+        throws
+    {
+        let fixture = try fixture()
+        let turn = fixture.update((0..<1000).map { ("a", Self.put("\($0)")) })
+        try fixture.store.sync()
+        let results = fixture.finish(turn)
+        #expect(results.count == 1000)
+        let applied = results.count { result in
+            if case .updated(_, .applied) = result { true } else { false }
+        }
+        let refused = results.count { result in
+            if case .updated(_, .refused(.tooManySiblings(33), _)) = result { true } else { false }
+        }
+        #expect(applied == 32)
+        #expect(refused == 968)
+        #expect(values(try #require(fixture.read("a")?.record)).count == 32)
+    }
+
     @Test func `a copy in a table is read from the disk before it is changed`() throws {
         let fixture = try fixture()
         fixture.update("a", Self.put("1"))
