@@ -74,6 +74,7 @@ let package = Package(
     targets: [
         // Ground.
         .target(name: "CCRC32C"),
+        .target(name: "CSHA256"),
         // Locks, futexes, guarded stores to mappings and writing ahead of a sync, which Swift has not.
         .target(name: "CSystemCalls"),
         .systemLibrary(
@@ -84,7 +85,7 @@ let package = Package(
         // One instruction that Swift does not offer; a header and nothing to link.
         .systemLibrary(name: "CPrefetch"),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
-        module("ByteCoding", ["CCRC32C"]),
+        module("ByteCoding", ["CCRC32C", "CSHA256"]),
         module("ClusterPrimitives"),
         module("FileSystems", ["CSystemCalls", "ClusterPrimitives"]),
 

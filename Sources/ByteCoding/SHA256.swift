@@ -1,7 +1,10 @@
+internal import CSHA256
+
 /// SHA-256 (FIPS 180-4), for values that must be the same on every node and hard to forge:
 /// founding digests and the authentication of contexts.
 ///
-/// It is here, and not OpenSSL's, because the core is pure Swift and uses it on a few dozen bytes.
+/// It is here, and not OpenSSL's, because the core is pure and uses it on a few dozen bytes. Where
+/// the processor has instructions for it, they do the work.
 public struct SHA256: Sendable {
     private static let constants: InlineArray<64, UInt32> = [
         0x428a_2f98, 0x7137_4491, 0xb5c0_fbcf, 0xe9b5_dba5, 0x3956_c25b, 0x59f1_11f1, 0x923f_82a4,
@@ -24,9 +27,19 @@ public struct SHA256: Sendable {
     private var pending = InlineArray<64, UInt8>(repeating: 0)
     private var pendingCount = 0
     private var length: UInt64 = 0
+    private let usesInstructions: Bool
+
+    private static let hasInstructions = starling_sha256_has_instructions()
 
     /// A digest of nothing yet.
-    public init() {}
+    public init() {
+        self.init(usingInstructions: true)
+    }
+
+    /// A digest that is made with the processor's instructions, if it has them, or without.
+    package init(usingInstructions: Bool) {
+        usesInstructions = usingInstructions && Self.hasInstructions
+    }
 
     /// Adds bytes.
     public mutating func update(_ bytes: [UInt8]) {
@@ -78,12 +91,23 @@ public struct SHA256: Sendable {
     }
 
     /// Takes in the block, which is full.
-
     private mutating func compress() {
+        pendingCount = 0
+        guard usesInstructions else { return compressPortably() }
+        var words = state.mutableSpan
+        unsafe words.withUnsafeMutableBufferPointer { words in
+            unsafe pending.span.withUnsafeBufferPointer { block in
+                if let words = words.baseAddress, let block = block.baseAddress {
+                    unsafe starling_sha256_block(words, block)
+                }
+            }
+        }
+    }
+
+    private mutating func compressPortably() {
         func rotate(_ value: UInt32, _ count: UInt32) -> UInt32 {
             value >> count | value << (32 - count)
         }
-        pendingCount = 0
         let constants = Self.constants
         var schedule = InlineArray<64, UInt32>(repeating: 0)
         for index in 0..<16 {

@@ -25,6 +25,16 @@ private func hex(_ bytes: [UInt8]) -> String {
         #expect(hex(SHA256.digest(Array(text.utf8))) == digest)
     }
 
+    @Test func `is the same with the processor's instructions and without`() {
+        var random = SeededRandom(seed: 5)
+        for size in 0..<300 {
+            let bytes = random.bytes(size)
+            var portable = SHA256(usingInstructions: false)
+            portable.update(bytes)
+            #expect(portable.finish() == SHA256.digest(bytes), "\(size) bytes")
+        }
+    }
+
     @Test func `of a million letters is as published`() {
         var digest = SHA256()
         for _ in 0..<1000 { digest.update([UInt8](repeating: 97, count: 1000)) }

@@ -2,7 +2,7 @@
 enum Layers {
     /// A module may import only modules before it.
     static let order = [
-        "CCRC32C", "CSystemCalls", "COpenSSL", "CPrefetch", "CZlib", "ByteCoding",
+        "CCRC32C", "CSHA256", "CSystemCalls", "COpenSSL", "CPrefetch", "CZlib", "ByteCoding",
         "ClusterPrimitives",
         "FileSystems",
         "Partitioning", "Membership", "Causality", "StorageEngine",
@@ -36,7 +36,7 @@ enum Layers {
     ]
 
     /// Modules from outside the package that pure modules may use.
-    static let allowedOutside: Set = ["Synchronization", "CCRC32C"]
+    static let allowedOutside: Set = ["Synchronization", "CCRC32C", "CSHA256"]
 
     /// The only pure files that may speak to the operating system.
     static let systemFiles: Set = [
