@@ -75,7 +75,7 @@ import Testing
         ["set", "add", "k/x"], ["set", "contains", "k/x"], ["map", "put", "k/x", "f"],
         ["map", "put", "k/x", "f", "v", "--kind", "counter"],
         ["map", "put", "k/x", "f", "v", "--kind", "list"], ["map", "put", "k/x", "f", "--"],
-        ["map", "remove", "k/x", "f", "v"],
+        ["map", "remove", "k/x", "f", "v", "--kind", "register"],
         ["map", "remove", "k/x", "f", "1", "--kind", "counter"],
     ])
     func `what makes no sense is a usage error`(_ arguments: [String]) {

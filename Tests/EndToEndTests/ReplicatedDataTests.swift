@@ -75,6 +75,51 @@ import Testing
         }
     }
 
+    @Test func `what two datacenters write while they are cut off is all there afterwards`()
+        async throws
+    {
+        try await TestCluster.run(datacenters: 2, nodes: 2) { cluster in
+            for mode in ["siblings", "lww", "counter", "set"] {
+                let created = try await cluster.starling(
+                    all: [
+                        "keyspace", "create", mode, "--replication", "dc1=2,dc2=2", "--mode", mode,
+                    ]
+                )
+                try #require(created.exit == 0, "\(created)")
+            }
+            #expect(try await cluster.dev("partition", "dc1", "dc2").exit == 0)
+            for side in ["1", "2"] {
+                let writes = [
+                    ["put", "siblings/k", "v" + side], ["put", "lww/k", "v" + side],
+                    ["counter", "add", "counter/k", side], ["set", "add", "set/k", "m" + side],
+                ]
+                for write in writes {
+                    let outcome = try await cluster.starling(
+                        all: write + ["-c", "LOCAL_QUORUM", "--datacenter", "dc" + side]
+                    )
+                    #expect(outcome.exit == 0, "\(outcome)")
+                }
+            }
+            #expect(try await cluster.dev("heal").exit == 0)
+            #expect(try await cluster.up().exit == 0)
+            let reads = [
+                (["get", "siblings/k"], "v1\nv2\n"), (["counter", "get", "counter/k"], "3\n"),
+                (["set", "members", "set/k"], "m1\nm2\n"), (["get", "lww/k"], "v2\n"),
+            ]
+            for (read, expected) in reads {
+                let all = try await cluster.starling(all: read + ["-c", "ALL", "-o", "plain"])
+                #expect(all.exit == 0 && all.output == expected, "\(all)")
+                for node in ["dc1-n1", "dc1-n2", "dc2-n1", "dc2-n2"] {
+                    let key = read.last ?? ""
+                    let copy = try await cluster.starling(
+                        all: ["get", key, "--replica", node, "-o", "plain"]
+                    )
+                    #expect(copy.output == expected, "\(node): \(copy)")
+                }
+            }
+        }
+    }
+
     @Test func `a counter counts every addition once`() async throws {
         try await withKeyspace("counter") { cluster in
             let absent = try await cluster.starling("counter", "get", "ks/k", "-o", "json")
