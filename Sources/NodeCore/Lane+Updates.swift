@@ -336,6 +336,11 @@ extension Lane {
                 refuse(id, .unreadable, copy: [], at: now, into: &effects)
                 return
             }
+            if write.core.plan.count == 1 {
+                // There is no other copy, and what this node mints is new in this life.
+                goOn(id, with: [], from: 0, at: now, into: &effects)
+                return
+            }
             readOthers(for: id, at: now, into: &effects)
         case .refused(.stale(let newest), _) where update.stampCount < Self.maximumStamps:
             guard let version = stamp(above: newest, write.sink, now, &effects) else {

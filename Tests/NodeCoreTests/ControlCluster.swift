@@ -175,13 +175,14 @@ final class ControlCluster {
         at name: String,
         mode: UInt8 = 1,
         compression: UInt8 = 0,
+        lifetime: UInt64 = 0,
         replicas: [(String, UInt8)] = [("dc1", 1)]
     ) -> UInt64 {
         var writer = ByteWriter()
         CreateKeyspaceRequest(
             name: keyspace,
             mode: mode,
-            lifetime: 0,
+            lifetime: lifetime,
             readConsistency: .one,
             writeConsistency: .one,
             compression: compression,

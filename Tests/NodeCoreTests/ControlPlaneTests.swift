@@ -346,6 +346,24 @@ import Testing
         #expect(failure.message.contains(reason), "\(failure.message)")
     }
 
+    @Test(arguments: ConflictMode.allCases)
+    func `that let expire what cannot are refused`(mode: ConflictMode) throws {
+        let cluster = try Self.cluster()
+        let created = cluster.create(
+            "users",
+            at: "dc1-n1",
+            mode: mode.rawValue,
+            lifetime: 1000
+        )
+        if mode == .lww || mode == .siblings {
+            #expect(cluster.failure(created) == nil)
+        } else {
+            let failure = try #require(cluster.failure(created))
+            #expect(failure.code == .invalid)
+            #expect(failure.message.contains("does not expire"))
+        }
+    }
+
     @Test func `that are malformed or name no keyspace are refused`() throws {
         let cluster = try Self.cluster()
         #expect(

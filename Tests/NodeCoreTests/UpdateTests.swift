@@ -328,6 +328,15 @@ import Testing
         )
     }
 
+    @Test func `the only replica takes writes though it does not know what it held`() throws {
+        let cluster = try LaneCluster(["dc1": 1], datacenters: ["dc1"], mode: .siblings)
+        let replica = try #require(cluster.replicas(of: "a").first)
+        cluster.node(replica)?.isUnreadable = true
+        #expect(try written(cluster.put("a", "1", at: replica, .one)).siblings == 1)
+        cluster.node(replica)?.isUnreadable = false
+        #expect(texts(cluster.get("a", at: replica, .one)) == ["1"])
+    }
+
     @Test func `fields of a map are read together`() throws {
         let cluster = try LaneCluster(["dc1": 3], mode: .map)
         _ = update("a", .change(field: [1], .write([7])), at: "dc1-n1", .quorum, cluster)

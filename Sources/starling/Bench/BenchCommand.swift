@@ -1,5 +1,6 @@
 import ArgumentParser
 import ClusterPrimitives
+import Partitioning
 import Foundation
 import Histogram
 import StarlingClient
@@ -20,6 +21,9 @@ struct BenchWriteCommand: ClusterCommand {
         commandName: "write",
         abstract: "Write random values, --connections times --in-flight at a time.",
         discussion: """
+            Where siblings are kept, a key is read before its first write, and each write carries \
+            the context of the one before it, so that one value stays unless two meet.
+
             EXAMPLES:
               starling bench write --duration 30s
               starling bench write --operations 100000 --value-size 1024 -c QUORUM -o json
@@ -47,13 +51,40 @@ struct BenchWriteCommand: ClusterCommand {
         let options = WriteOptions(consistency: consistency.consistency)
         let keyspace = bench.keyspace
         let size = valueSize
+        let keepsSiblings = try await client.keyspace(keyspace).0.mode == .siblings
+        let contexts = SeenContexts()
         try await bench.run(client, output: output) { key, picker in
             let value = picker.bytes(size)
             return { () async throws(StarlingError) -> Bool in
-                _ = try await client.put(value, for: key, in: keyspace, options: options)
+                var options = options
+                if keepsSiblings {
+                    options.context = try await contexts.context(of: key, in: keyspace, client)
+                }
+                let result = try await client.put(value, for: key, in: keyspace, options: options)
+                if keepsSiblings { contexts.note(result.context, of: key) }
                 return true
             }
         }
+    }
+}
+
+/// What the writes of a run have seen of each key.
+private final class SeenContexts: Sendable {
+    private let contexts = Mutex<[[UInt8]: [UInt8]]>([:])
+
+    /// What was seen of a key last; it is read where it was not seen yet.
+    func context(
+        of key: [UInt8],
+        in keyspace: String,
+        _ client: StarlingClient
+    ) async throws(StarlingError) -> [UInt8] {
+        if let known = contexts.withLock({ $0[key] }) { return known }
+        return try await client.get(key, in: keyspace).context
+    }
+
+    /// Notes what a write has seen.
+    func note(_ context: [UInt8], of key: [UInt8]) {
+        contexts.withLock { $0[key] = context }
     }
 }
 

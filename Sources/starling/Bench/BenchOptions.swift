@@ -1,5 +1,6 @@
 import ArgumentParser
 import ClusterPrimitives
+import Partitioning
 import Foundation
 import StarlingClient
 
@@ -69,7 +70,13 @@ struct BenchOptions: ParsableArguments {
         output: OutputOptions,
         operation: @escaping @Sendable ([UInt8], inout KeyPicker) -> Operation
     ) async throws {
-        _ = try await client.keyspace(keyspace)
+        let mode = try await client.keyspace(keyspace).0.mode
+        guard mode == .lww || mode == .siblings else {
+            throw CommandError.usage(
+                "the mode of keyspace '\(keyspace)' is \(mode); bench writes and reads values.",
+                advice: "Use a keyspace of mode lww or siblings."
+            )
+        }
         let progress = ProgressReporter("operations", total: operations.map(Int64.init))
         let start = ContinuousClock.now
         let end = start + duration.duration
