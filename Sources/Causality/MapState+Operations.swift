@@ -1,18 +1,3 @@
-/// What became of a change of a map.
-public enum MapOutcome: Equatable, Sendable {
-    /// A delta to be joined with the state, here and on the other replicas.
-    case changed(MapState)
-    /// There was nothing to change.
-    case unchanged
-    /// The context has events that this state has not heard of: join other replicas' states
-    /// first, since the removal would miss them.
-    case behind
-    /// A name, a value or an element is too long, or a name is empty.
-    case invalid
-    /// The actor's numbers or totals are used up.
-    case exhausted
-}
-
 /// A change of one field of a map.
 public enum MapUpdate: Equatable, Sendable {
     /// Writes a register.
@@ -60,7 +45,7 @@ extension MapState {
         actor: ActorID,
         version: Version,
         floor: UInt64 = 0
-    ) -> MapOutcome {
+    ) -> DeltaOutcome<MapState> {
         guard ReplicatedLimits.nameSize.contains(name.count) else { return .invalid }
         let key = MapFieldName(name, change.kind)
         var minting = Minting(state: self, actor: actor, version: version, floor: floor)
@@ -115,7 +100,7 @@ extension MapState {
         _ elements: [[UInt8]],
         to key: MapFieldName,
         _ minting: inout Minting
-    ) -> MapOutcome {
+    ) -> DeltaOutcome<MapState> {
         guard elements.allSatisfy({ $0.count <= ReplicatedLimits.elementSize }) else {
             return .invalid
         }
@@ -142,7 +127,7 @@ extension MapState {
         _ key: MapFieldName,
         seen context: DotCloud,
         version: Version
-    ) -> MapOutcome {
+    ) -> DeltaOutcome<MapState> {
         remove(all.filter { $0.key == key }, seen: context, version)
     }
 
@@ -152,7 +137,7 @@ extension MapState {
     ///   - context: what the client has seen, as for `update`.
     ///   - version: the stamp of the write.
     /// - Returns: what became of it.
-    public func removeAll(seen context: DotCloud, version: Version) -> MapOutcome {
+    public func removeAll(seen context: DotCloud, version: Version) -> DeltaOutcome<MapState> {
         remove(all, seen: context, version)
     }
 
@@ -160,7 +145,7 @@ extension MapState {
         _ fields: [Field],
         seen context: DotCloud,
         _ version: Version
-    ) -> MapOutcome {
+    ) -> DeltaOutcome<MapState> {
         guard history.contains(context) else { return .behind }
         var delta = MapState()
         delta.newestVersion = max(newestVersion, version)
@@ -226,7 +211,7 @@ extension MapState {
         }
 
         /// The delta with one field; unchanged where that is empty.
-        func changed(_ key: MapFieldName, _ contents: MapField) -> MapOutcome {
+        func changed(_ key: MapFieldName, _ contents: MapField) -> DeltaOutcome<MapState> {
             guard !contents.isEmpty else { return .unchanged }
             var result = delta
             result.all = [Field(key: key, contents: contents)]

@@ -43,21 +43,6 @@ public struct ObservedRemoveSet: Equatable, Sendable {
     }
 }
 
-/// What became of a change of a set.
-public enum SetOutcome: Equatable, Sendable {
-    /// A delta to be joined with the state, here and on the other replicas.
-    case changed(ObservedRemoveSet)
-    /// There was nothing to change.
-    case unchanged
-    /// The context has additions that this state has not heard of: join other replicas' states
-    /// first, since the removal would miss them.
-    case behind
-    /// The element is too long.
-    case invalid
-    /// The actor's numbers are used up.
-    case exhausted
-}
-
 extension ObservedRemoveSet {
     /// Adds elements; an addition wins over a removal that has not seen it.
     ///
@@ -75,7 +60,7 @@ extension ObservedRemoveSet {
         actor: ActorID,
         version: Version,
         floor: UInt64 = 0
-    ) -> SetOutcome {
+    ) -> DeltaOutcome<ObservedRemoveSet> {
         guard elements.allSatisfy({ $0.count <= ReplicatedLimits.elementSize }) else {
             return .invalid
         }
@@ -111,7 +96,7 @@ extension ObservedRemoveSet {
         _ elements: [[UInt8]],
         seen context: DotCloud,
         version: Version
-    ) -> SetOutcome {
+    ) -> DeltaOutcome<ObservedRemoveSet> {
         guard history.contains(context) else { return .behind }
         var delta = delta(version)
         for element in elements {
@@ -128,7 +113,9 @@ extension ObservedRemoveSet {
     ///   - context: as for `remove`.
     ///   - version: the stamp of the write.
     /// - Returns: what became of it.
-    public func removeAll(seen context: DotCloud, version: Version) -> SetOutcome {
+    public func removeAll(seen context: DotCloud, version: Version) -> DeltaOutcome<
+        ObservedRemoveSet
+    > {
         remove(elements, seen: context, version: version)
     }
 

@@ -346,7 +346,7 @@ extension RecordMode {
                 }
             )
         else { return .refused(.unreadable) }
-        let outcome: SetOutcome
+        let outcome: DeltaOutcome<ObservedRemoveSet>
         switch update {
         case .add(let elements):
             outcome = state.add(elements, actor: terms.actor, version: terms.version)
@@ -361,23 +361,13 @@ extension RecordMode {
         default:
             return .refused(.unreadable)
         }
-        var seen = context ?? DotCloud()
-        switch outcome {
-        case .changed(let delta):
-            seen.merge(delta.history)
-            return .changed(
-                record: encoded { delta.encode(into: &$0) },
-                UpdateAnswer(context: CausalContext(set: seen))
-            )
-        case .unchanged:
-            return .unchanged(UpdateAnswer(context: CausalContext(set: seen)))
-        case .behind:
-            return .refused(.behind)
-        case .invalid:
-            return .refused(.invalid(Self.elementLimit))
-        case .exhausted:
-            return .refused(.exhausted)
-        }
+        return concluded(
+            outcome,
+            seen: context,
+            Self.elementLimit,
+            history: \.history,
+            context: CausalContext.init(set:)
+        ) { $0.encode(into: &$1) }
     }
 
     private static var elementLimit: String {
@@ -394,7 +384,7 @@ extension RecordMode {
         guard let state = decoded(range, MapState(), { try MapState(decoding: bytes) }) else {
             return .refused(.unreadable)
         }
-        let outcome: MapOutcome
+        let outcome: DeltaOutcome<MapState>
         switch update {
         case .change(let field, let change):
             outcome = state.update(
@@ -415,27 +405,37 @@ extension RecordMode {
         default:
             return .refused(.unreadable)
         }
+        return concluded(
+            outcome,
+            seen: context,
+            "a field's name has 1 to \(ReplicatedLimits.nameSize.upperBound) bytes, a value at "
+                + "most \(ReplicatedLimits.valueSize), and " + Self.elementLimit,
+            history: \.history,
+            context: CausalContext.init(map:)
+        ) { $0.encode(into: &$1) }
+    }
+
+    /// What a delta comes to: its writer has seen now what the delta speaks of.
+    private func concluded<State>(
+        _ outcome: DeltaOutcome<State>,
+        seen context: DotCloud?,
+        _ limits: String,
+        history: (State) -> DotCloud,
+        context token: (DotCloud) -> CausalContext,
+        _ encode: (State, inout ByteWriter) -> Void
+    ) -> UpdateOutcome {
         var seen = context ?? DotCloud()
         switch outcome {
         case .changed(let delta):
-            seen.merge(delta.history)
+            seen.merge(history(delta))
             return .changed(
-                record: encoded { delta.encode(into: &$0) },
-                UpdateAnswer(context: CausalContext(map: seen))
+                record: encoded { encode(delta, &$0) },
+                UpdateAnswer(context: token(seen))
             )
-        case .unchanged:
-            return .unchanged(UpdateAnswer(context: CausalContext(map: seen)))
-        case .behind:
-            return .refused(.behind)
-        case .invalid:
-            return .refused(
-                .invalid(
-                    "a field's name has 1 to \(ReplicatedLimits.nameSize.upperBound) bytes, a "
-                        + "value at most \(ReplicatedLimits.valueSize), and " + Self.elementLimit
-                )
-            )
-        case .exhausted:
-            return .refused(.exhausted)
+        case .unchanged: return .unchanged(UpdateAnswer(context: token(seen)))
+        case .behind: return .refused(.behind)
+        case .invalid: return .refused(.invalid(limits))
+        case .exhausted: return .refused(.exhausted)
         }
     }
 

@@ -28,8 +28,6 @@ struct OpenUpdate {
 /// the others what they are to join with theirs. So no event has a name that its node could give
 /// again, and replicas store without reading.
 extension Lane {
-    /// The most bytes of values that a refusal brings along: 128 KiB; a read brings more.
-    private static var maximumRefusalSize: Int { 128 * 1024 }
     /// The most stamps that one update is given: each is above what the copy held before.
     private static var maximumStamps: Int { 4 }
 
@@ -473,90 +471,6 @@ extension Lane {
         var failure = failure
         failure.code = .unavailable
         failure.advice = "Nothing was written. " + failure.advice
-        failure.trace = traces[id] ?? []
-        fail(write.sink, failure, into: &effects)
-        forget(write: id)
-    }
-
-    // MARK: Refusals
-
-    private mutating func refuse(
-        _ id: RequestID,
-        _ refusal: UpdateRefusal,
-        copy: [UInt8],
-        at now: Instant,
-        into effects: inout Effects
-    ) {
-        guard let write = writes[id], let update = updates[id] else { return }
-        let key = Array(writes.held(id).prefix(write.keySize))
-        let name = "\"\(describe(key))\""
-        var failure: FailureResponse
-        switch refusal {
-        case .stale(let newest):
-            failure = FailureResponse(
-                code: .overloaded,
-                message: "\(name) changes faster than a write can be stamped; its newest version "
-                    + "is \(describe(newest))",
-                advice: "Nothing was written. Try again."
-            )
-        case .behind:
-            failure = FailureResponse(
-                code: .unavailable,
-                level: write.level,
-                message: "the context speaks of changes of \(name) that none of the replicas "
-                    + "asked at \(write.level) holds",
-                advice: "Nothing was written. Read the key again and use that context, or use a "
-                    + "higher level."
-            )
-        case .tooManySiblings(let count):
-            failure = FailureResponse(
-                code: .conflict,
-                message: "\(name) would have \(count) siblings, more than the "
-                    + "\(SiblingSet.maximumCount) that are kept",
-                advice: "Nothing was written. Read the key, and write the merger of its values "
-                    + "with the context that the read prints."
-            )
-            if let seen = contents(of: copy, update.mode, at: now.wall) {
-                // As many refusals as there are requests may be under way.
-                if seen.contents.size <= Self.maximumRefusalSize {
-                    failure.values = seen.contents.values
-                }
-                failure.context = token(seen.context, write.keyspace, key)
-            }
-        case .tooLarge(let size):
-            failure = FailureResponse(
-                code: .tooLarge,
-                message: "\(name) would have a record of \(size) bytes, more than "
-                    + "\(Limits.maximumRecordSize)",
-                advice: "Nothing was written. Spread it over several keys, or resolve its siblings."
-            )
-        case .tooManyIDs:
-            failure = FailureResponse(
-                code: .overloaded,
-                message: "counter \(name) remembers \(CounterState.maximumEntries) operations "
-                    + "with ids, as many as it may",
-                advice: "Nothing was written. Try again later: an id is remembered for about ten "
-                    + "minutes."
-            )
-        case .invalid(let reason):
-            failure = FailureResponse(
-                code: .invalid,
-                message: "\(reason)",
-                advice: "Nothing was written."
-            )
-        case .exhausted:
-            failure = FailureResponse(
-                code: .invalid,
-                message: "the numbers of \(name) do not go any further",
-                advice: "Nothing was written. Use another key."
-            )
-        case .unreadable:
-            failure = FailureResponse(
-                code: .corrupt,
-                message: "the copy of \(name) on \(identity.name) cannot be read",
-                advice: "Nothing was written. See the node's log; write through another node."
-            )
-        }
         failure.trace = traces[id] ?? []
         fail(write.sink, failure, into: &effects)
         forget(write: id)

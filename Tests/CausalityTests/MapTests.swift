@@ -19,7 +19,7 @@ extension MapState {
     }
 
     @discardableResult
-    mutating func take(_ outcome: MapOutcome) -> MapState? {
+    mutating func take(_ outcome: DeltaOutcome<MapState>) -> MapState? {
         guard case .changed(let delta) = outcome else { return nil }
         merge(delta)
         return delta
@@ -121,7 +121,7 @@ private func field(_ name: String, _ kind: MapFieldKind) -> MapFieldName {
 
     @Test func `refuses names and values that are too long`() {
         let map = MapState()
-        func outcome(_ name: [UInt8], _ update: MapUpdate) -> MapOutcome {
+        func outcome(_ name: [UInt8], _ update: MapUpdate) -> DeltaOutcome<MapState> {
             map.update(name, update, seen: DotCloud(), actor: someone(1), version: Self.stamp)
         }
         #expect(outcome([], .increment(1)) == .invalid)

@@ -19,7 +19,7 @@ extension ObservedRemoveSet {
     }
 
     @discardableResult
-    mutating func take(_ outcome: SetOutcome) -> ObservedRemoveSet? {
+    mutating func take(_ outcome: DeltaOutcome<ObservedRemoveSet>) -> ObservedRemoveSet? {
         guard case .changed(let delta) = outcome else { return nil }
         merge(delta)
         return delta
