@@ -152,7 +152,8 @@ extension RecordMode {
     ) -> UpdateOutcome {
         let bytes = copy.span.bytes
         let all = ByteRange(offset: 0, count: copy.count)
-        if !copy.isEmpty {
+        // Siblings are judged as they are read to be changed.
+        if !copy.isEmpty, self != .siblings {
             guard let summary = try? summary(all, of: bytes) else { return .refused(.unreadable) }
             guard summary.newestVersion < terms.version else {
                 return .refused(.stale(summary.newestVersion))
@@ -190,6 +191,9 @@ extension RecordMode {
         var local: SiblingSet?
         if !copy.isEmpty {
             guard let set = try? SiblingSet(decoding: bytes) else { return .refused(.unreadable) }
+            guard set.newestVersion < terms.version else {
+                return .refused(.stale(set.newestVersion))
+            }
             local = set
         }
         let write: SiblingWrite

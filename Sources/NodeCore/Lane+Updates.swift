@@ -376,12 +376,17 @@ extension Lane {
         guard var write = writes[id], let update = updates[id],
             let own = write.core.plan.index(of: identity.id)
         else { return }
-        let range = ByteRange(offset: 0, count: record.count)
-        let newest = (try? update.mode.summary(range, of: record.span.bytes))?.newestVersion
+        var version = update.version
+        if purpose == .repair {
+            // Nothing was changed: it is the copy's newest version that is acknowledged.
+            let range = ByteRange(offset: 0, count: record.count)
+            let summary = try? update.mode.summary(range, of: record.span.bytes)
+            version = summary?.newestVersion ?? version
+        }
         write.core = WriteCoordination(
             plan: write.core.plan,
             rule: write.core.rule,
-            version: newest ?? update.version
+            version: version
         )
         write.purpose = purpose
         write.core.contact(own)

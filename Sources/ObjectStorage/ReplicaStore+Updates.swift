@@ -46,13 +46,14 @@ extension ReplicaStore {
                 return
             }
             // What the others hold comes along, since the change was made on top of it.
-            let kept = mode.joined(update.base ?? [], record)
+            let kept = update.base.map { mode.joined($0, record) } ?? record
             staged.batch.put(
                 tree: job.keyspace.rawValue,
                 prefix: job.token,
                 key: update.key,
                 value: kept,
-                stamp: mode.version(of: kept).timestamp.rawValue
+                // The change is newer than all that the copy holds.
+                stamp: update.version.timestamp.rawValue
             )
             staged.items.append(
                 StagedWrites.Item(
@@ -115,7 +116,7 @@ extension ReplicaStore {
                 changes.append(.updated(waiting.origin, Self.result(outcome, copy: known)))
                 continue
             }
-            let kept = mode.joined(update.base ?? [], record)
+            let kept = update.base.map { mode.joined($0, record) } ?? record
             written = mode.joined(written, kept)
             copy = .known(mode.joined(known, kept))
             onlyRemoves = onlyRemoves && update.change.isRemoval
@@ -218,7 +219,8 @@ extension ReplicaStore {
                 disk: mayReadDisk ? .allowed : .forbidden
             ) {
             case .absent: return .known(base ?? [])
-            case .found(let record, _): return .known(mode.joined(base ?? [], record))
+            case .found(let record, _):
+                return .known(base.map { mode.joined($0, record) } ?? record)
             case .needsDisk: return .needsDisk
             }
         } catch {
