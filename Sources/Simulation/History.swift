@@ -148,15 +148,22 @@ struct History {
 
     /// An acknowledged write that nothing shadows.
     ///
+    /// `isBlind`: whether replicas that forgot what they held could meet its level alone, so that
+    /// nobody may have known what it comes after.
+    ///
     /// - Returns: what is wrong with it.
-    mutating func acknowledged(_ operation: Operation, _ version: Version) -> String? {
+    mutating func acknowledged(
+        _ operation: Operation,
+        _ version: Version,
+        isBlind: Bool
+    ) -> String? {
         guard let requirement = operation.requirement else {
             return "operation \(operation.number) was acknowledged at \(operation.level), which "
                 + "its keyspace cannot meet"
         }
         establish(operation.key, requirement, version)
         if let wrong = noteWriter(operation.number, operation.key, version) { return wrong }
-        guard version > operation.floor else {
+        guard version > operation.floor || isBlind else {
             return "operation \(operation.number) on key-\(operation.key) was acknowledged at "
                 + "\(operation.level) with a version below one acknowledged before it began"
         }

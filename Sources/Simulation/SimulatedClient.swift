@@ -307,7 +307,12 @@ extension ClusterSimulation {
                     }
                     return .unknown
                 }
-                if let wrong = history.acknowledged(operation, response.version) {
+                let wrong = history.acknowledged(
+                    operation,
+                    response.version,
+                    isBlind: isVictimEnough(for: operation.requirement)
+                )
+                if let wrong {
                     violate(wrong)
                 }
                 return .done
@@ -332,6 +337,14 @@ extension ClusterSimulation {
             violate("the answer to operation \(operation.number) cannot be read: \(error)")
             return .unknown
         }
+    }
+
+    /// Whether the node that lost its disk, if one did, can meet a level alone.
+    private func isVictimEnough(for requirement: Requirement?) -> Bool {
+        guard let victim, victim.isRolledBack, let requirement else { return false }
+        var counts = Array(repeating: 0, count: scenario.nodes.count)
+        counts[victim.datacenter] = 1
+        return requirement.isMet(by: counts)
     }
 
     /// Checks a read's answer.
