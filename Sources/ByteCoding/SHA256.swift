@@ -47,32 +47,49 @@ public struct SHA256: Sendable {
         var offset = 0
         while offset < bytes.count {
             let count = min(64 - pendingCount, bytes.count - offset)
-            for index in 0..<count { pending[pendingCount + index] = bytes[offset + index] }
+            fill(from: bytes, offset, count)
             offset += count
-            pendingCount += count
             if pendingCount == 64 { compress() }
         }
+    }
+
+    /// Appends bytes to the block, which has room for them.
+    private mutating func fill(from bytes: [UInt8], _ offset: Int, _ count: Int) {
+        var block = pending.mutableSpan
+        unsafe block.withUnsafeMutableBytes { block in
+            unsafe bytes.withUnsafeBytes { bytes in
+                let target = unsafe UnsafeMutableRawBufferPointer(
+                    rebasing: block[pendingCount..<(pendingCount + count)]
+                )
+                unsafe target.copyMemory(
+                    from: UnsafeRawBufferPointer(rebasing: bytes[offset..<(offset + count)])
+                )
+            }
+        }
+        pendingCount += count
     }
 
     /// Ends the digest: 32 bytes.
     public consuming func finish() -> [UInt8] {
         let bits = length &* 8
-        append(0x80)
-        if pendingCount > 56 {
-            for index in pendingCount..<64 { pending[index] = 0 }
+        pending[pendingCount] = 0x80
+        for index in (pendingCount + 1)..<64 { pending[index] = 0 }
+        if pendingCount >= 56 {
             compress()
+            for index in 0..<56 { pending[index] = 0 }
         }
-        for index in pendingCount..<56 { pending[index] = 0 }
-        pendingCount = 56
-        for shift in stride(from: 56 as UInt64, through: 0, by: -8) {
-            append(UInt8(truncatingIfNeeded: bits >> shift))
+        for index in 0..<8 {
+            pending[56 + index] = UInt8(truncatingIfNeeded: bits >> UInt64(56 - 8 * index))
         }
+        compress()
         var digest: [UInt8] = []
         digest.reserveCapacity(32)
         for index in 0..<8 {
-            for shift in stride(from: 24 as UInt32, through: 0, by: -8) {
-                digest.append(UInt8(truncatingIfNeeded: state[index] >> shift))
-            }
+            let word = state[index]
+            digest.append(UInt8(truncatingIfNeeded: word >> 24))
+            digest.append(UInt8(truncatingIfNeeded: word >> 16))
+            digest.append(UInt8(truncatingIfNeeded: word >> 8))
+            digest.append(UInt8(truncatingIfNeeded: word))
         }
         return digest
     }
@@ -82,12 +99,6 @@ public struct SHA256: Sendable {
         var digest = SHA256()
         digest.update(bytes)
         return digest.finish()
-    }
-
-    private mutating func append(_ byte: UInt8) {
-        pending[pendingCount] = byte
-        pendingCount += 1
-        if pendingCount == 64 { compress() }
     }
 
     /// Takes in the block, which is full.

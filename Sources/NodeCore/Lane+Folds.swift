@@ -35,7 +35,7 @@ extension Lane {
         guard order.count == plan.count, foldCount < Self.maximumFolds,
             case .rule(let rule) = QuorumRule.make(.all, plan: plan, local: view.localDatacenter)
         else { return }
-        let key = Array(writes.held(id).prefix(write.keySize))
+        let key = self.key(of: id, write)
         foldCount += 1
         begin(
             OpenRead(

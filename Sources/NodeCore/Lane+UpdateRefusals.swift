@@ -16,7 +16,7 @@ extension Lane {
         into effects: inout Effects
     ) {
         guard let write = writes[id], let update = updates[id] else { return }
-        let key = Array(writes.held(id).prefix(write.keySize))
+        let key = self.key(of: id, write)
         let name = "\"\(describe(key))\""
         var failure: FailureResponse
         switch refusal {

@@ -250,13 +250,19 @@ extension Lane {
         changeOwnCopy(id, at: now, into: &effects)
     }
 
+    /// The key of an open write.
+    func key(of id: RequestID, _ write: OpenWrite) -> [UInt8] {
+        let held = writes.held(id)
+        return held.count == write.keySize ? held : Array(held.prefix(write.keySize))
+    }
+
     private mutating func changeOwnCopy(
         _ id: RequestID,
         at now: Instant,
         into effects: inout Effects
     ) {
         guard let write = writes[id], let update = updates[id] else { return }
-        let key = Array(writes.held(id).prefix(write.keySize))
+        let key = self.key(of: id, write)
         effects.jobs.append(
             StorageJob(
                 origin: JobOrigin(route: .request, target: 0, correlation: id.rawValue),
@@ -304,7 +310,7 @@ extension Lane {
                 effects.notices.append(
                     .manySiblings(
                         keyspace: write.keyspace,
-                        key: Array(writes.held(id).prefix(write.keySize)),
+                        key: key(of: id, write),
                         count: answer.siblings
                     )
                 )
@@ -313,7 +319,7 @@ extension Lane {
                 effects.notices.append(
                     .largeRecord(
                         keyspace: write.keyspace,
-                        key: Array(writes.held(id).prefix(write.keySize))
+                        key: key(of: id, write)
                     )
                 )
             }
@@ -391,7 +397,7 @@ extension Lane {
         write.purpose = purpose
         write.core.contact(own)
         write.core.receive(.applied, version: write.core.version, shadow: .zero, from: own)
-        let key = Array(writes.held(id).prefix(write.keySize))
+        let key = self.key(of: id, write)
         writes.hold(key + record, for: id)
         writes[id] = write
         var others = usable(in: write.core.plan)
@@ -426,7 +432,7 @@ extension Lane {
             order.append(order.remove(at: own))
         }
         guard let chosen = write.core.rule.leastSet(inOrder: order) else {
-            let key = Array(writes.held(id).prefix(write.keySize))
+            let key = self.key(of: id, write)
             fail(
                 write.sink,
                 unavailable(.write, write.level, write.core.rule, plan, usable(in: plan), key: key),
@@ -446,7 +452,7 @@ extension Lane {
             isOwnCopy: false,
             asker: .update(id)
         )
-        let key = Array(writes.held(id).prefix(write.keySize))
+        let key = self.key(of: id, write)
         begin(read, key: key, asking: order.filter(chosen.contains), at: now, into: &effects)
     }
 

@@ -13,6 +13,9 @@ final class KeyQueues: Sendable {
         var keyspace: KeyspaceNumber
         var token: UInt64
         var key: [UInt8]
+
+        /// The token is a hash of the key already.
+        func hash(into hasher: inout Hasher) { hasher.combine(token) }
     }
 
     /// An update that waits.

@@ -264,7 +264,7 @@ extension WriteStatus {
     init(_ error: StorageError) {
         self =
             switch error {
-            case .overloaded: .overloaded
+            case .overloaded, .tooLarge: .overloaded
             case .diskFull, .diskReserve: .noRoom
             case .unknownTree: .unknownKeyspace
             default: .failed
