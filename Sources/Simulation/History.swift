@@ -35,6 +35,8 @@ struct History {
         var requirement: Requirement?
         /// What it must see at least; of a scan for each key.
         var floors: [Version]
+        /// What a write must come after where one replica forgot what it held.
+        var safeFloor = Version.zero
         /// When it began, where the keys hold no lww values.
         var begun = 0
         /// Of an increment its number among those of the key.
@@ -88,13 +90,14 @@ struct History {
         return writer.bytes
     }
 
-    /// The newest version that a request of these needs must see.
-    func floor(_ key: Int, _ requirement: Requirement?) -> Version {
+    /// The newest version that a request of these needs must see, also where `spare` replicas
+    /// forgot what they held.
+    func floor(_ key: Int, _ requirement: Requirement?, spare: Int = 0) -> Version {
         guard let requirement else { return .zero }
         var floor = Version.zero
         for entry in established[key]
         where entry.version > floor
-            && entry.requirement.intersects(requirement, of: replicas)
+            && entry.requirement.intersects(requirement, of: replicas, spare: spare)
         {
             floor = entry.version
         }
@@ -119,7 +122,8 @@ struct History {
             key: key,
             level: level,
             requirement: requirement,
-            floors: floors
+            floors: floors,
+            safeFloor: kind == .scan ? .zero : floor(key, requirement, spare: 1)
         )
     }
 
@@ -148,8 +152,8 @@ struct History {
 
     /// An acknowledged write that nothing shadows.
     ///
-    /// `isBlind`: whether replicas that forgot what they held could meet its level alone, so that
-    /// nobody may have known what it comes after.
+    /// `isBlind`: whether a replica forgot what it held and takes writes, so that of those that
+    /// acknowledged this one it may be the only one that had the one before.
     ///
     /// - Returns: what is wrong with it.
     mutating func acknowledged(
@@ -163,7 +167,7 @@ struct History {
         }
         establish(operation.key, requirement, version)
         if let wrong = noteWriter(operation.number, operation.key, version) { return wrong }
-        guard version > operation.floor || isBlind else {
+        guard version > (isBlind ? operation.safeFloor : operation.floor) else {
             return "operation \(operation.number) on key-\(operation.key) was acknowledged at "
                 + "\(operation.level) with a version below one acknowledged before it began"
         }

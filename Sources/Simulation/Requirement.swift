@@ -28,15 +28,16 @@ struct Requirement: Equatable {
         if total > count { return nil }
     }
 
-    /// Whether any replicas that meet this share one with any that meet the other.
-    func intersects(_ other: Requirement, of replicas: [Int]) -> Bool {
+    /// Whether any replicas that meet this share one with any that meet the other; with `spare`
+    /// one, a second one too.
+    func intersects(_ other: Requirement, of replicas: [Int], spare: Int = 0) -> Bool {
         let count = replicas.reduce(0, +)
         if total > 0 || other.total > 0 {
             let mine = total > 0 ? total : local.reduce(0, +)
             let theirs = other.total > 0 ? other.total : other.local.reduce(0, +)
-            return mine + theirs > count
+            return mine + theirs > count + spare
         }
-        return replicas.indices.contains { local[$0] + other.local[$0] > replicas[$0] }
+        return replicas.indices.contains { local[$0] + other.local[$0] > replicas[$0] + spare }
     }
 
     /// Whether so many replicas in each datacenter meet it.

@@ -310,7 +310,7 @@ extension ClusterSimulation {
                 let wrong = history.acknowledged(
                     operation,
                     response.version,
-                    isBlind: isVictimEnough(for: operation.requirement)
+                    isBlind: victim?.isRolledBack == true
                 )
                 if let wrong {
                     violate(wrong)
@@ -337,14 +337,6 @@ extension ClusterSimulation {
             violate("the answer to operation \(operation.number) cannot be read: \(error)")
             return .unknown
         }
-    }
-
-    /// Whether the node that lost its disk, if one did, can meet a level alone.
-    private func isVictimEnough(for requirement: Requirement?) -> Bool {
-        guard let victim, victim.isRolledBack, let requirement else { return false }
-        var counts = Array(repeating: 0, count: scenario.nodes.count)
-        counts[victim.datacenter] = 1
-        return requirement.isMet(by: counts)
     }
 
     /// Checks a read's answer.
