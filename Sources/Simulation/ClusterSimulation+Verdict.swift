@@ -240,7 +240,7 @@ extension ClusterSimulation {
                 level: level,
                 datacenter: node.datacenter
             )
-            operation.begun = scenario.mode == .counter ? counters.tick() : updates.tick()
+            operation.begun = scenario.counts ? counters.tick() : updates.tick()
             let answer = ask(node, .get) {
                 GetRequest.encode(
                     keyspace: keyspace,

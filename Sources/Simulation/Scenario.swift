@@ -8,6 +8,8 @@ import Partitioning
 struct Scenario {
     /// What the keys hold.
     var mode: ConflictMode
+    /// Whether they are counted: counters, or maps, of which one field is.
+    var counts: Bool { mode == .counter || mode == .map }
     /// Nodes of each datacenter.
     var nodes: [Int]
     /// Replicas of a key in each datacenter.
@@ -52,7 +54,7 @@ struct Scenario {
         // Of its own, so that a mode can be given without changing anything else.
         var modeRandom = SeededRandom(seed: options.seed ^ 0x6D6F_6465)
         let modes: [ConflictMode] = [
-            .lww, .lww, .lww, .siblings, .siblings, .siblings, .counter, .counter, .set, .set,
+            .lww, .lww, .lww, .siblings, .siblings, .siblings, .counter, .counter, .set, .map,
         ]
         let drawnMode = modeRandom.pick(modes)
         mode = options.mode ?? drawnMode

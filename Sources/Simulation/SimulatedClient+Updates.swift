@@ -7,11 +7,14 @@ import Replication
 
 /// What clients ask of keyspaces that are not lww, and how their answers are checked.
 extension ClusterSimulation {
+    /// The field that is counted in maps.
+    private static let field: [UInt8] = Array("count".utf8)
+
     /// Notes when an operation begins, and what it counts.
     func prepare(_ operation: inout History.Operation, of client: SimulatedClient) {
         client.begunAt = agenda.now
-        switch scenario.mode {
-        case .counter where operation.kind == .put || operation.kind == .delete:
+        switch operation.kind {
+        case .put where scenario.counts, .delete where scenario.counts:
             if let retry = client.retry, agenda.now - retry.since < Self.retryTime {
                 operation.key = retry.key
                 operation.increment = retry.increment
@@ -21,7 +24,7 @@ extension ClusterSimulation {
                 operation.increment = counters.begin(amount, key: operation.key)
             }
             operation.begun = counters.tick()
-        case .counter:
+        case _ where scenario.counts:
             operation.begun = counters.tick()
         default:
             operation.begun = updates.tick()
@@ -47,7 +50,7 @@ extension ClusterSimulation {
                 keyspace: keyspace,
                 level: operation.level,
                 scope: .cluster,
-                kind: scenario.mode == .set ? .set : .counter,
+                kind: scenario.mode == .set ? .set : scenario.mode == .map ? .map : .counter,
                 timeout: UInt32(timeout),
                 key: History.key(operation.key),
                 into: &writer
@@ -82,6 +85,7 @@ extension ClusterSimulation {
             return isRemoval && canRemove ? .remove([element]) : .add([element])
         }
         let amount = counters.increments[operation.key][operation.increment].amount
+        if scenario.mode == .map { return .change(field: Self.field, .increment(amount)) }
         // Every second increment has no id, and is sent once.
         var id: [UInt8] = []
         if operation.increment % 2 == 0 {
@@ -98,7 +102,7 @@ extension ClusterSimulation {
         _ effect: History.Effect,
         _ client: SimulatedClient
     ) {
-        guard scenario.mode == .counter, operation.kind == .put || operation.kind == .delete else {
+        guard scenario.counts, operation.kind == .put || operation.kind == .delete else {
             return
         }
         let isRetry = client.retry != nil
@@ -108,7 +112,7 @@ extension ClusterSimulation {
         case .refused where !isRetry:
             counters.refuse(operation.increment, key: operation.key)
         case .unknown, .open, .refused:
-            let hasID = operation.increment % 2 == 0
+            let hasID = scenario.mode == .counter && operation.increment % 2 == 0
             if hasID, client.random.chance(3, in: 4) {
                 client.retry = (operation.key, operation.increment, since)
             }
@@ -130,7 +134,7 @@ extension ClusterSimulation {
             )
         }
         switch scenario.mode {
-        case .counter:
+        case .counter, .map:
             counters.acknowledge(
                 operation.increment,
                 key: operation.key,
@@ -221,8 +225,14 @@ extension ClusterSimulation {
                 begin: begin,
                 requirement
             )
-        case .map:
-            wrong.append("a map was read in a keyspace without maps")
+        case .map(let fields):
+            var sum: Int64 = 0
+            for field in fields where field.name == Self.field {
+                if case .counter(let counted) = field.contents { sum = counted }
+            }
+            if let problem = counters.read(key, sum, begin: begin, requirement) {
+                wrong.append(problem)
+            }
         }
         for problem in wrong {
             violate("operation \(operation.number) at \(operation.level): \(problem)")
@@ -256,6 +266,7 @@ extension ClusterSimulation {
                 switch scenario.mode {
                 case .counter: .counter(0)
                 case .set: .set([])
+                case .map: .map([])
                 default: .values([])
                 }
             for key in seen.indices where !seen[key] {

@@ -24,7 +24,7 @@ private func report(
         #expect(report.operations.done > 0, "seed \(seed): \(report.scenario)")
     }
 
-    @Test(arguments: [ConflictMode.lww, .siblings, .counter, .set])
+    @Test(arguments: [ConflictMode.lww, .siblings, .counter, .set, .map])
     func `a cluster without faults answers every request`(mode: ConflictMode) {
         let report = report(7, seconds: 5) {
             $0.faults = []
@@ -34,7 +34,7 @@ private func report(
         #expect(report.faults == 0)
     }
 
-    @Test(arguments: [ConflictMode.siblings, .counter, .set])
+    @Test(arguments: [ConflictMode.siblings, .counter, .set, .map])
     func `no update is lost and none is made up, whatever fails`(mode: ConflictMode) {
         for seed: UInt64 in 1...4 {
             let report = report(seed, seconds: 10) { $0.mode = mode }

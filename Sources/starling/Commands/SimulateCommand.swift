@@ -39,7 +39,7 @@ struct SimulateCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "What the keys hold: lww, siblings, counter or set; drawn from the seed if not given.",
+            "What the keys hold: lww, siblings, counter, set or map; drawn from the seed if not given.",
             valueName: "mode"
         )
     )
@@ -61,12 +61,12 @@ struct SimulateCommand: ParsableCommand {
             throw ValidationError("--nodes goes from 1 to 16.")
         }
         if let mode, !Self.modes.contains(where: { $0.description == mode }) {
-            throw ValidationError("--mode is lww, siblings, counter or set.")
+            throw ValidationError("--mode is lww, siblings, counter, set or map.")
         }
     }
 
     /// What simulated clients can work with.
-    private static let modes: [ConflictMode] = [.lww, .siblings, .counter, .set]
+    private static let modes: [ConflictMode] = [.lww, .siblings, .counter, .set, .map]
 
     func run() throws {
         var hasFailed = false
