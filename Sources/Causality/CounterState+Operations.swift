@@ -194,12 +194,18 @@ extension CounterState {
         }
     }
 
-    /// All rows and void entries, without the others: what every delta must carry.
+    /// What every delta must carry: all rows, void entries, and those that count in their place.
+    ///
+    /// Who learned only that an entry is void would count none of its id.
     private func skeleton(_ version: Version) -> CounterState {
         var result = self
         result.newestVersion = max(newestVersion, version)
+        var voided: Set<[UInt8]> = []
+        for row in rows {
+            for entry in row.entries where entry.kind == .void { voided.insert(entry.id) }
+        }
         for row in result.rows.indices {
-            result.rows[row].entries.removeAll { $0.kind != .void }
+            result.rows[row].entries.removeAll { !voided.contains($0.id) }
         }
         return result.withoutEmptyRows
     }

@@ -21,7 +21,8 @@
 /// 1. An actor folds an entry only in a state that has joined the state of *every* replica, each
 ///    taken when that replica already held the entry (`fold` checks this).
 /// 2. A replica mints no entry under an id that it holds.
-/// 3. Every delta carries all rows and all void entries of the state that it was made from.
+/// 3. Every delta carries all rows and all void entries of the state that it was made from, and
+///    with each void entry the one of its id that counts.
 ///
 /// A duplicate was minted either before its minter held the entry, and then the minter's state of
 /// rule 1 contains it, so the folding actor's state has it as void (or, where it is the lower one,

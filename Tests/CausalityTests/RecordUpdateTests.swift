@@ -394,6 +394,29 @@ import Testing
         #expect(try state(copy).unfoldedCount == 2)
     }
 
+    @Test func `who learns that an entry is void learns which one counts in its place`() throws {
+        var low: [UInt8] = []
+        _ = increment(&low, 5, id: 1, by: Self.me, at: 1)
+        var high: [UInt8] = []
+        _ = increment(&high, 5, id: 1, by: Self.other, at: 2)
+        let third = high
+        // One replica has both; what it sends with its next change goes to one that has the other.
+        var both = RecordMode.counter.joined(low, high)
+        let outcome = RecordMode.counter.apply(
+            .increment(1, id: [9], .upAndDown),
+            seen: nil,
+            to: both,
+            Self.terms(3, by: Self.me)
+        )
+        guard case .changed(let delta, _) = outcome else {
+            Issue.record("the increment was refused")
+            return
+        }
+        both = RecordMode.counter.joined(both, delta)
+        #expect(try state(RecordMode.counter.joined(third, delta)).value == 6)
+        #expect(try state(both).value == 6)
+    }
+
     @Test func `what one replica does not hold yet is not folded`() throws {
         var copy: [UInt8] = []
         _ = increment(&copy, 1, id: 1, by: Self.me, at: 1)

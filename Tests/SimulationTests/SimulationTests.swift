@@ -129,6 +129,11 @@ private func report(
         #expect(report.violations == [])
     }
 
+    /// A delta told that an entry is void, but not which one counts in its place.
+    @Test func `no increment is missing between the copies of one operation`() {
+        #expect(report(101_047, seconds: 60) { $0.mode = .counter }.violations == [])
+    }
+
     /// A write at a local level was handed to a replica of another datacenter.
     @Test(arguments: [ConflictMode.siblings, .counter, .set])
     func `a local level is met in the datacenter of its client`(mode: ConflictMode) {
