@@ -17,6 +17,8 @@ package struct ControlEffects: ~Copyable {
     package var liveness: Liveness?
     /// What was seen of the others, for what every lane says to them.
     package var incarnations: PeerIncarnations?
+    /// The start number of a lost life of this node that is on disk as lost now, for every lane.
+    package var lostLife: UInt64?
     /// A new upper bound of the clock, for every lane.
     package var clockBound: HybridTimestamp?
     /// The peers to be cut off from now on, by fault injection.
@@ -52,8 +54,8 @@ package struct ControlEffects: ~Copyable {
             case topology([UInt8])
             /// The highest incarnations that were seen of the others, encoded.
             case incarnations([UInt8])
-            /// That this node has lost what it was in a life that another has seen.
-            case rolledBack(start: UInt64)
+            /// That this node has lost what it was in a life, by its start number.
+            case lostLife(UInt64)
         }
 
         /// The number that `persisted` repeats.

@@ -36,6 +36,7 @@ package struct ControlPlane: ~Copyable {
         case promise(PrepareReply, attempt: UInt64, to: NodeID)
         case accepted(AcceptReply, attempt: UInt64, to: NodeID)
         case adopt(Topology)
+        case lost(life: UInt64)
         case nothing
     }
 
@@ -57,12 +58,8 @@ package struct ControlPlane: ~Copyable {
     var peers: [Peer?]
     /// What was seen of the others, also in earlier lives of this node.
     package internal(set) var incarnations: PeerIncarnations
-    /// Whether this node's disk is older than what others have seen of it, or new.
-    ///
-    /// What it promised may be lost with the rest, so it has no vote.
-    package internal(set) var isRolledBack: Bool
-    /// The start number of the latest life of this node that is lost, of those it was told of.
-    private var newestLostLife: UInt64 = 0
+    /// The start number of the latest life of this node that is lost; 0 for none.
+    private var lostLife: UInt64
     var acceptor: RegisterAcceptor
     var clock: HybridClock
     var random: SeededRandom
@@ -89,14 +86,15 @@ package struct ControlPlane: ~Copyable {
     /// - `acceptor`: its acceptor's state on disk; nil before the first.
     /// - `clockBound`: the clock's bound on disk; `zero` before the first.
     /// - `incarnations`: the highest that were seen of the others, on disk.
-    /// - `isRolledBack`: whether it is known that the disk had gone back in time.
+    /// - `lostLife`: the start number of the latest life that the disk is known to lack; 0 for
+    ///   none.
     package init(
         identity: NodeIdentity,
         topology: Topology,
         acceptor: RegisterAcceptor?,
         clockBound: HybridTimestamp,
         incarnations: PeerIncarnations,
-        isRolledBack: Bool,
+        lostLife: UInt64,
         settings: NodeSettings,
         random: SeededRandom,
         startedAt: MonotonicInstant
@@ -106,7 +104,7 @@ package struct ControlPlane: ~Copyable {
         self.startedAt = startedAt
         self.random = random
         self.incarnations = incarnations
-        self.isRolledBack = isRolledBack
+        self.lostLife = lostLife
         view = ClusterView(topology: topology, me: identity.id)
         self.acceptor = acceptor ?? RegisterAcceptor(initial: topology.encode())
         clock = HybridClock(bound: clockBound)
@@ -187,6 +185,8 @@ package struct ControlPlane: ~Copyable {
             answer(accepted: reply, attempt, to: node, at: now, into: &effects)
         case .adopt(let topology):
             finishAdoption(of: topology, at: now, into: &effects)
+        case .lost(let life):
+            effects.lostLife = life
         case .nothing:
             break
         }
@@ -223,18 +223,38 @@ package struct ControlPlane: ~Copyable {
         judgePeers(at: now, into: &effects)
     }
 
-    /// A node presented itself on a new connection, and said what it has seen of this one.
-    package mutating func peerPresented(
-        _ node: NodeID,
-        _ incarnation: Incarnation,
-        known: Incarnation?,
+    /// Whether this node's disk is older than what others have seen of it, or new.
+    ///
+    /// What it promised may be lost with the rest, so it has no vote.
+    package var isRolledBack: Bool { lostLife > 0 }
+
+    /// A node said, in its hello, in which life it has seen this one last.
+    package mutating func wasSeen(
+        as known: Incarnation?,
+        by node: NodeID,
         at now: Instant,
         into effects: inout ControlEffects
     ) {
+        // Its next life will have a higher number than the one that is lost.
+        guard peer(node) != nil, let known, identity.lives.hasLost(known), known.start > lostLife
+        else { return }
+        lostLife = known.start
+        effects.notices.append(.rolledBack(seenBy: node, start: known.start))
+        persist(.lostLife(known.start), then: .lost(life: known.start), into: &effects)
+        // A vote of its own may count already.
+        startFirst(at: now, into: &effects)
+    }
+
+    /// A node answered this one's hello, in which it heard in which life it was seen last.
+    ///
+    /// Only such an answer is noted: else the lives of a node that lost its disk could follow one
+    /// another unheard, and the one that it lost be forgotten.
+    package mutating func peerAnswered(
+        _ node: NodeID,
+        as incarnation: Incarnation,
+        into effects: inout ControlEffects
+    ) {
         guard peer(node) != nil else { return }
-        if let known, identity.incarnation.standing(against: known) == .rolledBack {
-            rollBack(seenBy: node, known, at: now, into: &effects)
-        }
         switch incarnations.note(incarnation, of: node) {
         case .newer:
             effects.incarnations = incarnations
@@ -250,24 +270,6 @@ package struct ControlPlane: ~Copyable {
                 .peerRolledBack(node, seen: seen, presented: incarnation.start)
             )
         }
-    }
-
-    /// Notes, once, that this node has lost what it was in the life that a peer has seen.
-    ///
-    /// Its next life will have a higher number than that one.
-    private mutating func rollBack(
-        seenBy node: NodeID,
-        _ known: Incarnation,
-        at now: Instant,
-        into effects: inout ControlEffects
-    ) {
-        guard known.start > newestLostLife else { return }
-        newestLostLife = known.start
-        isRolledBack = true
-        effects.notices.append(.rolledBack(seenBy: node, start: known.start))
-        persist(.rolledBack(start: known.start), then: .nothing, into: &effects)
-        // A vote of its own may count already.
-        startFirst(at: now, into: &effects)
     }
 
     /// Bytes of this node's data, for `status`.

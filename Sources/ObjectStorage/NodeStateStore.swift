@@ -40,12 +40,10 @@ package final class NodeStateStore: Sendable {
 
     /// What a node finds when it opens its state.
     package struct Opened: Sendable {
-        /// This life of the node.
-        package let incarnation: Incarnation
-        /// The actors of its earlier lives on this disk, latest last; at most 256.
-        package let earlierActors: [ActorID]
-        /// Whether the node was told that its disk had gone back in time, or was new.
-        package let isRolledBack: Bool
+        /// This life of the node, and those before it on this disk.
+        package let lives: NodeLives
+        /// The start number of the latest life that the disk is known to lack; 0 for none.
+        package let lostLife: UInt64
         /// The highest incarnations that it has seen of the others.
         package let incarnations: PeerIncarnations
         /// Ties the storage engine's files to this directory.
@@ -69,21 +67,15 @@ package final class NodeStateStore: Sendable {
         /// The highest incarnations that were seen of the others, encoded.
         case incarnations([UInt8])
         /// That a life of the node is lost, by its start number; the next will have a higher one.
-        case rolledBack(start: UInt64)
+        case lostLife(UInt64)
     }
 
-    /// What `start` holds: this life, the latest that is lost, 0 for none, and the actors of
-    /// earlier lives.
+    /// What `start` holds: this life, the latest that is lost, 0 for none, and earlier lives.
     private struct Start {
         var incarnation: Incarnation
         var lost: UInt64
-        var earlier: [ActorID] = []
+        var earlier: [Incarnation] = []
     }
-
-    /// Actors of earlier lives that are remembered: 256.
-    ///
-    /// More keeps longer what restarted nodes have to fold; each has 16 bytes.
-    private static let maximumEarlierActors = 256
 
     private static let magic: UInt32 = 0x5453_4E53
     private static let version: UInt8 = 1
@@ -172,8 +164,8 @@ package final class NodeStateStore: Sendable {
         }
         // Only now, so that a start that is refused is none.
         if start.incarnation != Self.nobody {
-            start.earlier.append(start.incarnation.actor)
-            start.earlier = start.earlier.suffix(Self.maximumEarlierActors)
+            start.earlier.append(start.incarnation)
+            start.earlier = start.earlier.suffix(NodeLives.maximumEarlier)
         }
         start.incarnation = Incarnation(
             start: max(start.incarnation.start, start.lost) + 1,
@@ -182,9 +174,8 @@ package final class NodeStateStore: Sendable {
         try saveStart(start)
         let clockBound = HybridTimestamp(rawValue: rawBound)
         return Opened(
-            incarnation: start.incarnation,
-            earlierActors: start.earlier,
-            isRolledBack: start.lost > 0,
+            lives: NodeLives(start.incarnation, earlier: start.earlier),
+            lostLife: start.lost,
             incarnations: incarnations,
             engineIdentity: identity,
             topology: topology,
@@ -284,7 +275,7 @@ package final class NodeStateStore: Sendable {
             try save(.topology, bytes)
         case .incarnations(let bytes):
             try save(.incarnations, bytes)
-        case .rolledBack(let lost):
+        case .lostLife(let lost):
             var known = start.withLock { $0 }
             known.lost = max(known.lost, lost)
             try saveStart(known)
@@ -327,7 +318,7 @@ package final class NodeStateStore: Sendable {
         writer.incarnation(start.incarnation)
         writer.uint64(start.lost)
         writer.uint32(UInt32(start.earlier.count))
-        for life in start.earlier { writer.actorID(life) }
+        for life in start.earlier { writer.incarnation(life) }
         try save(.start, writer.bytes)
         self.start.withLock { $0 = start }
     }
@@ -341,9 +332,9 @@ package final class NodeStateStore: Sendable {
                 incarnation: try reader.incarnation(in: bytes),
                 lost: try reader.uint64(in: bytes, "lost life")
             )
-            let limit = Self.maximumEarlierActors
+            let limit = NodeLives.maximumEarlier
             for _ in 0..<(try reader.count(in: bytes, limit: limit, "earlier lives")) {
-                start.earlier.append(try reader.actorID(in: bytes))
+                start.earlier.append(try reader.incarnation(in: bytes))
             }
             try reader.finish()
             guard max(start.incarnation.start, start.lost) < .max else {

@@ -145,23 +145,19 @@ extension ClusterSimulation {
         connection.isGreeted[side] = true
         trace.add(.connected, at: agenda.now, place: connection.number, bytes.array(body))
         let now = instant(of: node)
-        let own = process.identity.incarnation
-        if let known = hello.known, own.standing(against: known) == .rolledBack {
+        if let known = hello.known, process.identity.lives.hasLost(known) {
             if !node.isRolledBack {
                 violate("\(node.name) is told of a life that it never lost")
             }
             if options.mutant != .trustOldDisk { process.store.distrust() }
         }
         controlTurn(node) {
-            $0.control.peerPresented(
-                peer.id,
-                hello.incarnation,
-                known: hello.known,
-                at: now,
-                into: &$0.controlEffects
-            )
+            $0.control.wasSeen(as: hello.known, by: peer.id, at: now, into: &$0.controlEffects)
         }
         if side == 1 {
+            // The peer notes this life by the answer.
+            guard process.identity.mayAnswer(seenAs: hello.known, lostLife: process.lostLife)
+            else { return false }
             var own = Party.Channel.urgent
             if hello.peerClass == .request {
                 let number = Int(hello.lane) % process.lanes.count
@@ -176,6 +172,11 @@ extension ClusterSimulation {
         case .urgent:
             process.urgentLinks[Int(peer.id.rawValue)] = connection
             controlTurn(node) {
+                $0.control.peerAnswered(
+                    peer.id,
+                    as: hello.incarnation,
+                    into: &$0.controlEffects
+                )
                 $0.control.linkUp(peer.id, at: now, into: &$0.controlEffects)
             }
         case .lane(let number):

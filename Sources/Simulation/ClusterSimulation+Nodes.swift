@@ -53,17 +53,17 @@ extension ClusterSimulation {
                 on: node.disk,
                 topology: opened.topology,
                 actor: options.mutant == .reuseActor
-                    ? ActorID(high: 1, low: UInt64(node.index)) : opened.incarnation.actor,
-                earlierActors: opened.earlierActors,
+                    ? ActorID(high: 1, low: UInt64(node.index)) : opened.lives.current.actor,
+                earlierActors: opened.lives.earlier.map(\.actor),
                 options: engine
             )
-            if opened.isRolledBack, options.mutant != .trustOldDisk { store.distrust() }
+            if opened.lostLife > 0, options.mutant != .trustOldDisk { store.distrust() }
             let identity = NodeIdentity(
                 id: node.id,
                 name: node.name,
                 clusterName: opened.topology.clusterName,
                 clusterIdentifier: opened.topology.clusterIdentifier,
-                incarnation: opened.incarnation
+                lives: opened.lives
             )
             let control = ControlPlane(
                 identity: identity,
@@ -71,7 +71,7 @@ extension ClusterSimulation {
                 acceptor: opened.acceptor,
                 clockBound: opened.clockBound,
                 incarnations: opened.incarnations,
-                isRolledBack: opened.isRolledBack,
+                lostLife: opened.lostLife,
                 settings: Self.settings,
                 random: nodeRandom.fork(),
                 startedAt: now.monotonic
@@ -82,6 +82,7 @@ extension ClusterSimulation {
                 control: control,
                 store: store,
                 state: state,
+                lostLife: opened.lostLife,
                 nodeCount: nodes.count + 1
             )
             for number in 0..<scenario.lanes {
@@ -109,7 +110,7 @@ extension ClusterSimulation {
             }
             node.process = process
             node.isSilent = false
-            let start = opened.incarnation.start
+            let start = opened.lives.current.start
             trace.add(.started, at: agenda.now, place: node.index, number: start)
             log("\(node.name) starts (#\(start))")
             began(node, clockBound: opened.clockBound)
@@ -332,6 +333,8 @@ extension ClusterSimulation {
         process.controlEffects.clockBound = nil
         // Hellos are written with the control plane at hand.
         process.controlEffects.incarnations = nil
+        process.lostLife = process.controlEffects.lostLife ?? process.lostLife
+        process.controlEffects.lostLife = nil
         guard view != nil || liveness != nil || bound != nil else { return }
         let life = node.life
         agenda.after(0) { [unowned self] in

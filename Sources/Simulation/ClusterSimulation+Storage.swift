@@ -239,8 +239,8 @@ extension ClusterSimulation {
                 try process.state.save(.topology(bytes))
             case .incarnations(let bytes):
                 try process.state.save(.incarnations(bytes))
-            case .rolledBack(let start):
-                try process.state.save(.rolledBack(start: start))
+            case .lostLife(let start):
+                try process.state.save(.lostLife(start))
             }
             return true
         } catch {

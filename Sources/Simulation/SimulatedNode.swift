@@ -80,6 +80,8 @@ final class NodeProcess {
     var lanes: [LaneProcess] = []
     let store: ReplicaStore
     let state: NodeStateStore
+    /// The start number of the latest life that is on disk as lost; 0 for none.
+    var lostLife: UInt64
     /// By node number: the control plane's own links.
     var urgentLinks: [Connection?]
     /// Writes in the log that wait for the next sync, with the lane that asked.
@@ -96,12 +98,14 @@ final class NodeProcess {
         control: consuming ControlPlane,
         store: ReplicaStore,
         state: NodeStateStore,
+        lostLife: UInt64,
         nodeCount: Int
     ) {
         self.identity = identity
         self.control = control
         self.store = store
         self.state = state
+        self.lostLife = lostLife
         urgentLinks = Array(repeating: nil, count: nodeCount)
     }
 }

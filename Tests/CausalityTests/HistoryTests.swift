@@ -12,6 +12,27 @@ import Testing
         #expect(Incarnation(start: 5, actor: someone(4)).standing(against: known) == .rolledBack)
     }
 
+    @Test func `a life that another saw is lost where the disk does not remember it`() {
+        let earlier = [
+            Incarnation(start: 2, actor: someone(2)), Incarnation(start: 4, actor: someone(4)),
+        ]
+        let lives = NodeLives(Incarnation(start: 5, actor: someone(5)), earlier: earlier)
+        for life in earlier + [lives.current] { #expect(!lives.hasLost(life)) }
+        for start in 1...7 as ClosedRange<UInt64> {
+            #expect(lives.hasLost(Incarnation(start: start, actor: someone(9))))
+        }
+    }
+
+    @Test func `a life before all that are remembered is taken for one of the disk's own`() {
+        let earlier = (100..<356 as Range<UInt64>).map {
+            Incarnation(start: $0, actor: someone($0))
+        }
+        let lives = NodeLives(Incarnation(start: 356, actor: someone(1)), earlier: earlier)
+        #expect(earlier.count == NodeLives.maximumEarlier)
+        #expect(!lives.hasLost(Incarnation(start: 99, actor: someone(9))))
+        #expect(lives.hasLost(Incarnation(start: 100, actor: someone(9))))
+    }
+
     @Test func `comes back from its 24 bytes`() throws {
         let known = Incarnation(start: 5, actor: ActorID(high: .max, low: 3))
         var writer = ByteWriter()

@@ -15,7 +15,8 @@ final class ControlCluster {
         var acceptor: RegisterAcceptor?
         var clockBound = HybridTimestamp.zero
         var incarnations = PeerIncarnations()
-        var isRolledBack = false
+        var lives: [Incarnation] = []
+        var lostLife: UInt64 = 0
     }
 
     final class Node {
@@ -108,19 +109,23 @@ final class ControlCluster {
 
     private func boot(_ id: NodeID, _ disk: Disk) {
         starts += 1
+        let life = Incarnation(start: starts, actor: ActorID(high: 0, low: starts))
+        let lives = NodeLives(life, earlier: disk.lives)
+        var disk = disk
+        disk.lives.append(life)
         let plane = ControlPlane(
             identity: NodeIdentity(
                 id: id,
                 name: founding.member(id)?.name ?? "",
                 clusterName: "test",
                 clusterIdentifier: founding.clusterIdentifier,
-                incarnation: Incarnation(start: starts, actor: ActorID(high: 0, low: starts))
+                lives: lives
             ),
             topology: disk.topology,
             acceptor: disk.acceptor,
             clockBound: disk.clockBound,
             incarnations: disk.incarnations,
-            isRolledBack: disk.isRolledBack,
+            lostLife: disk.lostLife,
             settings: settings,
             random: SeededRandom(seed: starts),
             startedAt: now.monotonic
@@ -354,7 +359,7 @@ final class ControlCluster {
             if let topology = try? Topology(decoding: bytes) { node.disk.topology = topology }
         case .incarnations(let bytes):
             if let seen = try? PeerIncarnations(decoding: bytes) { node.disk.incarnations = seen }
-        case .rolledBack: node.disk.isRolledBack = true
+        case .lostLife(let start): node.disk.lostLife = max(node.disk.lostLife, start)
         }
     }
 

@@ -87,20 +87,13 @@ import Testing
         Incarnation(start: start, actor: ActorID(high: 0, low: actor))
     }
 
-    /// Presents node 2 to the first node, and gives what that asks for.
-    private static func present(
-        _ incarnation: Incarnation,
-        known: Incarnation? = nil,
-        in cluster: ControlCluster
+    /// What a step of the first node asks for.
+    private static func step(
+        in cluster: ControlCluster,
+        _ body: (inout ControlPlane, inout ControlEffects) -> Void
     ) -> (notices: [NodeNotice], persists: [ControlEffects.Persist]) {
         let node = cluster["dc1-n1"]
-        node.plane.peerPresented(
-            NodeID(2),
-            incarnation,
-            known: known,
-            at: cluster.now,
-            into: &node.effects
-        )
+        body(&node.plane, &node.effects)
         defer { node.effects = ControlEffects() }
         return (node.effects.notices, node.effects.persists)
     }
@@ -108,7 +101,9 @@ import Testing
     @Test func `the highest life of a peer is kept, and each older one noticed once`() throws {
         let cluster = try ControlCluster()
         func present(_ start: UInt64, _ actor: UInt64) -> ([NodeNotice], saves: Int) {
-            let (notices, persists) = Self.present(Self.life(start, actor), in: cluster)
+            let (notices, persists) = Self.step(in: cluster) { plane, effects in
+                plane.peerAnswered(NodeID(2), as: Self.life(start, actor), into: &effects)
+            }
             return (notices, persists.count)
         }
         #expect(present(5, 1) == ([], 1))
@@ -121,29 +116,41 @@ import Testing
         #expect(highest == Self.life(6, 4))
     }
 
-    @Test func `a node that hears of a later life of its own says so once, and votes no more`()
-        throws
-    {
+    @Test func `a node that hears of a life that it lost says so once, and votes no more`() throws {
         let cluster = try ControlCluster()
+        let earlier = cluster["dc1-n1"].plane.identity.incarnation
+        cluster.restart("dc1-n1")
         let node = cluster["dc1-n1"]
         let own = node.plane.identity.incarnation
-        let peer = Self.life(1, 1)
-        _ = Self.present(peer, in: cluster)
-        // Its own life, an earlier one, and none are as they should be.
-        for known in [own, Self.life(own.start - 1, 7), nil] {
-            #expect(Self.present(peer, known: known, in: cluster).notices.isEmpty)
+        func hear(_ known: Incarnation?) -> ([NodeNotice], [ControlEffects.Persist]) {
+            Self.step(in: cluster) { plane, effects in
+                plane.wasSeen(
+                    as: known,
+                    by: NodeID(2),
+                    at: cluster.now,
+                    into: &effects
+                )
+            }
         }
+        // Its own life, an earlier one, and none are as they should be.
+        for known in [own, earlier, nil] { #expect(hear(known).0.isEmpty) }
         let isBackBefore = node.plane.isRolledBack
         #expect(!isBackBefore)
-        let lost = Self.life(own.start + 3, 7)
-        let (notices, persists) = Self.present(peer, known: lost, in: cluster)
-        #expect(notices == [.rolledBack(seenBy: NodeID(2), start: own.start + 3)])
-        guard case .rolledBack(let start)? = persists.first?.content else {
-            Issue.record("it is not kept")
-            return
+        // One that its own number has passed is lost as well as one that is still to come.
+        for start in [own.start - 1, own.start + 3] {
+            let lost = Self.life(start, 7)
+            let (notices, persists) = hear(lost)
+            #expect(notices == [.rolledBack(seenBy: NodeID(2), start: start)])
+            guard case .lostLife(start)? = persists.first?.content else {
+                Issue.record("it is not kept")
+                return
+            }
+            var effects = ControlEffects()
+            node.plane.persisted(persists[0].ticket, at: cluster.now, into: &effects)
+            let kept = effects.lostLife
+            #expect(kept == start)
+            #expect(hear(lost).0.isEmpty)
         }
-        #expect(start == own.start + 3)
-        #expect(Self.present(peer, known: lost, in: cluster).notices.isEmpty)
         let isBack = node.plane.isRolledBack
         #expect(isBack)
         var writer = ByteWriter()

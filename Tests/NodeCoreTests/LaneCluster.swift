@@ -98,7 +98,7 @@ final class LaneCluster {
                         name: member.name,
                         clusterName: "test",
                         clusterIdentifier: topology.clusterIdentifier,
-                        incarnation: Incarnation(start: 1, actor: actor)
+                        lives: NodeLives(Incarnation(start: 1, actor: actor))
                     ),
                     lane: 0,
                     view: ClusterView(topology: topology, me: member.id),

@@ -63,9 +63,9 @@ import Testing
 
     @Test func `of a new node is its founding, its first start and nothing promised`() throws {
         let (store, opened) = try Self.open(InMemoryFileSystem())
-        #expect(opened.incarnation.start == 1)
-        #expect(opened.incarnation.actor == Self.actor(1))
-        #expect(!opened.isRolledBack)
+        #expect(opened.lives.current.start == 1)
+        #expect(opened.lives.current.actor == Self.actor(1))
+        #expect(opened.lostLife == 0)
         #expect(opened.incarnations == PeerIncarnations())
         #expect(opened.topology == (try Self.founding()))
         let nothing = RegisterAcceptor(initial: try Self.founding().encode())
@@ -91,8 +91,8 @@ import Testing
         first.close()
         for start in 2...4 as ClosedRange<UInt64> {
             let (store, opened) = try Self.open(disk, UInt8(start))
-            #expect(opened.incarnation.start == start)
-            #expect(opened.incarnation.actor == Self.actor(UInt8(start)))
+            #expect(opened.lives.current.start == start)
+            #expect(opened.lives.current.actor == Self.actor(UInt8(start)))
             #expect(opened.incarnations == seen)
             #expect(opened.engineIdentity == before.engineIdentity)
             #expect(opened.topology == next)
@@ -105,13 +105,13 @@ import Testing
     @Test func `of a node that lost a life begins above it, and stays so`() throws {
         let disk = InMemoryFileSystem()
         let (first, _) = try Self.open(disk)
-        try first.save(.rolledBack(start: 7))
-        try first.save(.rolledBack(start: 5))
+        try first.save(.lostLife(7))
+        try first.save(.lostLife(5))
         first.close()
         for start in 8...9 as ClosedRange<UInt64> {
             let (store, opened) = try Self.open(disk, UInt8(start))
-            #expect(opened.incarnation.start == start)
-            #expect(opened.isRolledBack)
+            #expect(opened.lives.current.start == start)
+            #expect(opened.lostLife == 7)
             store.close()
         }
     }
@@ -208,7 +208,7 @@ import Testing
                 faults.add(FaultRule(operation, first: number, times: .max, .inputOutputError))
                 #expect(throws: NodeStateError.self) { try Self.open(faults) }
                 let (_, opened) = try Self.open(disk.crashClone(random: &random), 2)
-                #expect(opened.incarnation.start == 1, "\(operation) \(number)")
+                #expect(opened.lives.current.start == 1, "\(operation) \(number)")
             }
         }
     }
@@ -252,7 +252,7 @@ import Testing
             #expect(!isSaved, "seed \(seed)")
             let (_, opened) = try Self.open(disk.crashClone(random: &random), 3)
             #expect([1, 2].contains(opened.clockBound.rawValue), "seed \(seed)")
-            #expect(opened.incarnation.start == 3, "seed \(seed)")
+            #expect(opened.lives.current.start == 3, "seed \(seed)")
         }
     }
 
@@ -265,25 +265,31 @@ import Testing
                 try store.save(.clockBound(HybridTimestamp(rawValue: stamp)))
                 let (_, opened) = try Self.open(disk.crashClone(random: &random), 2)
                 #expect(opened.clockBound.rawValue == stamp, "seed \(seed)")
-                #expect(opened.incarnation.start == 2)
+                #expect(opened.lives.current.start == 2)
             }
         }
     }
 
-    @Test func `a node knows the actors of its earlier lives on the disk, the latest 256`() throws {
+    @Test func `a node knows its earlier lives on the disk, the latest 256`() throws {
         let disk = InMemoryFileSystem()
         for number in 1...4 as ClosedRange<UInt8> {
-            let (store, opened) = try Self.open(disk, UInt8(number))
-            #expect(opened.earlierActors == (1..<number).map(Self.actor))
+            let (store, opened) = try Self.open(disk, number)
+            #expect(
+                opened.lives.earlier
+                    == (1..<number).map {
+                        Incarnation(start: UInt64($0), actor: Self.actor($0))
+                    }
+            )
             store.close()
         }
         for _ in 0..<300 {
             let (store, opened) = try Self.open(disk, 9)
-            #expect(opened.earlierActors.count <= 256)
+            #expect(opened.lives.earlier.count <= 256)
             store.close()
         }
         let (store, opened) = try Self.open(disk, 10)
-        #expect(opened.earlierActors == Array(repeating: Self.actor(9), count: 256))
+        #expect(opened.lives.earlier.map(\.start) == Array(49...304))
+        #expect(opened.lives.earlier.allSatisfy { $0.actor == Self.actor(9) })
         store.close()
     }
 }

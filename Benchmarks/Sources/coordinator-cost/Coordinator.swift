@@ -56,7 +56,7 @@ final class Coordinator {
                 name: me.name,
                 clusterName: "benchmark",
                 clusterIdentifier: topology.clusterIdentifier,
-                incarnation: Incarnation(start: 1, actor: Self.actor(of: me.id))
+                lives: NodeLives(Incarnation(start: 1, actor: Self.actor(of: me.id)))
             ),
             lane: 0,
             view: ClusterView(topology: topology, me: me.id),

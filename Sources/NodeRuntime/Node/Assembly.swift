@@ -32,7 +32,7 @@ struct Assembly: Sendable {
             name: member.name,
             clusterName: topology.clusterName,
             clusterIdentifier: topology.clusterIdentifier,
-            incarnation: opened.opened.incarnation
+            lives: opened.opened.lives
         )
     }
 
@@ -113,6 +113,7 @@ struct Assembly: Sendable {
             lane: lane,
             view: view,
             incarnations: opened.opened.incarnations,
+            lostLife: opened.opened.lostLife,
             lanes: configuration.lanes
         )
         return LoopHandle(driver, loop: loop)
@@ -125,7 +126,7 @@ struct Assembly: Sendable {
             acceptor: opened.opened.acceptor,
             clockBound: opened.opened.clockBound,
             incarnations: opened.opened.incarnations,
-            isRolledBack: opened.opened.isRolledBack,
+            lostLife: opened.opened.lostLife,
             settings: settings,
             random: SeededRandom(seed: seed),
             startedAt: SystemClock.monotonicTime

@@ -140,17 +140,9 @@ final class ControlDriver {
         step { $0.request(request, at: SystemClock.now, into: &$1) }
     }
 
-    /// How a peer presented itself in a hello.
-    func peerPresented(_ hello: PeerHello) {
-        step { plane, effects in
-            plane.peerPresented(
-                hello.node,
-                hello.incarnation,
-                known: hello.known,
-                at: SystemClock.now,
-                into: &effects
-            )
-        }
+    /// A peer said in a hello in which life it has seen this node last.
+    func wasSeen(as known: Incarnation?, by node: NodeID) {
+        step { $0.wasSeen(as: known, by: node, at: SystemClock.now, into: &$1) }
     }
 
     /// Something that was to be made durable is.
@@ -197,6 +189,10 @@ final class ControlDriver {
         if let incarnations = state.effects.incarnations {
             state.effects.incarnations = nil
             settings.append { $0.update(incarnations) }
+        }
+        if let life = state.effects.lostLife {
+            state.effects.lostLife = nil
+            settings.append { $0.update(lostLife: life) }
         }
         if let bound = state.effects.clockBound {
             state.effects.clockBound = nil
@@ -270,8 +266,12 @@ extension ControlDriver: PeerLinkOwner {
     func linkOpened(_ link: PeerLink, _ hello: PeerHello) {
         lastReasons[link.node] = nil
         logger.debug("peer connected", metadata: ["peer": "\(link.name)"])
-        peerPresented(hello)
-        step { $0.linkUp(link.node, at: SystemClock.now, into: &$1) }
+        let now = SystemClock.now
+        step { plane, effects in
+            plane.wasSeen(as: hello.known, by: link.node, at: now, into: &effects)
+            plane.peerAnswered(link.node, as: hello.incarnation, into: &effects)
+            plane.linkUp(link.node, at: now, into: &effects)
+        }
     }
 
     func linkClosed(_ link: PeerLink, wasOpen: Bool, isRefused: Bool, reason: String) {

@@ -50,6 +50,8 @@ final class LaneDriver {
     private(set) var view: ClusterView
     /// The highest incarnations that were seen of the others.
     private var incarnations: PeerIncarnations
+    /// The start number of the latest life of this node that is on disk as lost; 0 for none.
+    private var lostLife: UInt64
     private(set) var isDraining = false
     /// Connections that ended and that their clients have not closed yet.
     var lingeringCount = 0
@@ -76,6 +78,7 @@ final class LaneDriver {
         lane: consuming Lane,
         view: ClusterView,
         incarnations: PeerIncarnations,
+        lostLife: UInt64,
         lanes: Int
     ) {
         index = environment.index
@@ -87,6 +90,7 @@ final class LaneDriver {
         logger = environment.logger
         self.view = view
         self.incarnations = incarnations
+        self.lostLife = lostLife
         links = PeerLinks(peerClass: .request, loop: environment.loop)
         state = State(lane: lane, foreign: Array(repeating: [], count: lanes))
     }
@@ -401,15 +405,24 @@ final class LaneDriver {
         self.incarnations = incarnations
     }
 
-    /// Tells the control plane how a peer presented itself.
+    /// A life of this node is on disk as lost.
+    func update(lostLife: UInt64) {
+        self.lostLife = lostLife
+        storage.store.distrust()
+    }
+
+    /// A peer said in a hello in which life it has seen this node last.
     ///
-    /// Where the peer has seen a later life of this node, none of its requests comes before the
-    /// store knows that.
-    func peerPresented(_ hello: PeerHello) {
-        if let known = hello.known, identity.incarnation.standing(against: known) == .rolledBack {
-            storage.store.distrust()
-        }
-        router?.control.execute { $0.peerPresented(hello) }
+    /// Where the disk lacks that life, none of the peer's requests comes before the store knows it.
+    func wasSeen(as known: Incarnation?, by node: NodeID) {
+        guard let known, identity.lives.hasLost(known) else { return }
+        storage.store.distrust()
+        router?.control.execute { $0.wasSeen(as: known, by: node) }
+    }
+
+    /// Whether a peer's hello may be answered yet.
+    func mayAnswer(_ hello: PeerHello) -> Bool {
+        identity.mayAnswer(seenAs: hello.known, lostLife: lostLife)
     }
 
     // MARK: The end
@@ -459,7 +472,7 @@ extension LaneDriver: PeerLinkOwner {
     }
 
     func linkOpened(_ link: PeerLink, _ hello: PeerHello) {
-        peerPresented(hello)
+        wasSeen(as: hello.known, by: hello.node)
         state.linkUp(link.node, at: SystemClock.now)
         endTurn()
     }

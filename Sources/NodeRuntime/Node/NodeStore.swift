@@ -54,11 +54,11 @@ struct NodeStore {
                 directory: directory + "/store",
                 on: files,
                 topology: opened.topology,
-                actor: opened.incarnation.actor,
-                earlierActors: opened.earlierActors,
+                actor: opened.lives.current.actor,
+                earlierActors: opened.lives.earlier.map(\.actor),
                 options: options
             )
-            if opened.isRolledBack { objects.distrust() }
+            if opened.lostLife > 0 { objects.distrust() }
             return NodeStore(states: states, opened: opened, objects: objects)
         } catch {
             states.close()

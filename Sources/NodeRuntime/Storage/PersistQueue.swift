@@ -103,7 +103,7 @@ extension ControlEffects.Persist.Content {
         case .acceptor(let bytes): .acceptor(bytes)
         case .topology(let bytes): .topology(bytes)
         case .incarnations(let bytes): .incarnations(bytes)
-        case .rolledBack(let start): .rolledBack(start: start)
+        case .lostLife(let start): .lostLife(start)
         }
     }
 }

@@ -104,7 +104,8 @@ extension InboundConnection {
         guard hello.peerClass != .bulk else {
             return refusePeer(header, "this node takes no bulk connections")
         }
-        driver.peerPresented(hello)
+        driver.wasSeen(as: hello.known, by: hello.node)
+        guard driver.mayAnswer(hello) else { return .drop }
         let frame = FrameBytes.frame(
             Frame.Header(
                 kind: PeerKind.helloReply.rawValue,
