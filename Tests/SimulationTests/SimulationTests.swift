@@ -120,6 +120,15 @@ private func report(
         #expect(report.violations == [])
     }
 
+    /// A node without its disk started twice, and passed the number of the life that it lost.
+    @Test func `a node that starts twice without its disk does not take it for whole`() {
+        let report = report(147, seconds: 20) {
+            $0.faults = [.crash, .wipe, .rollback]
+            $0.mode = .lww
+        }
+        #expect(report.violations == [])
+    }
+
     /// A coordinator that held nothing visible took that for all its writer had seen.
     @Test func `no value stands beside the one that replaced it`() {
         let report = report(39, seconds: 20) {
