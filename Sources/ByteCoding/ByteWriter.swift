@@ -38,6 +38,16 @@ public struct ByteWriter: Sendable {
         unsafe withUnsafeBytes(of: value.littleEndian) { unsafe bytes.append(contentsOf: $0) }
     }
 
+    /// Appends integers of one size, which costs little more than to append one.
+    @inlinable
+    public mutating func integers<let count: Int, Value: FixedWidthInteger & BitwiseCopyable>(
+        _ values: InlineArray<count, Value>
+    ) {
+        var little = values
+        for index in little.indices { little[index] = little[index].littleEndian }
+        unsafe little.span.bytes.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
+    }
+
     /// Appends bytes as they are.
     @inlinable
     public mutating func raw(_ source: [UInt8]) {

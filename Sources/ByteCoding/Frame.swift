@@ -116,13 +116,8 @@ extension ByteWriter {
     @inlinable
     public mutating func beginFrame(_ header: Frame.Header) -> Int {
         let start = bytes.count
-        uint32(0)
-        uint8(header.kind)
-        uint8(header.flags)
-        uint16(0)
-        uint64(header.correlation)
-        uint64(header.epoch)
-        uint64(header.timestamp)
+        let kind = UInt64(header.kind) << 32 | UInt64(header.flags) << 40
+        integers([kind, header.correlation, header.epoch, header.timestamp])
         return start
     }
 

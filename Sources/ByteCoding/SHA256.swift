@@ -43,55 +43,71 @@ public struct SHA256: Sendable {
 
     /// Adds bytes.
     public mutating func update(_ bytes: [UInt8]) {
-        length &+= UInt64(bytes.count)
+        update(bytes.span.bytes)
+    }
+
+    /// Adds bytes.
+    public mutating func update(_ bytes: RawSpan) {
+        length &+= UInt64(bytes.byteCount)
         var offset = 0
-        while offset < bytes.count {
-            let count = min(64 - pendingCount, bytes.count - offset)
-            fill(from: bytes, offset, count)
+        while offset < bytes.byteCount {
+            let count = min(64 - pendingCount, bytes.byteCount - offset)
+            fill(from: bytes.extracting(offset..<(offset + count)))
             offset += count
             if pendingCount == 64 { compress() }
         }
     }
 
+    /// Adds four bytes, the lowest first.
+    public mutating func update(_ value: UInt32) {
+        let words: InlineArray<1, UInt32> = [value.littleEndian]
+        update(words.span.bytes)
+    }
+
     /// Appends bytes to the block, which has room for them.
-    private mutating func fill(from bytes: [UInt8], _ offset: Int, _ count: Int) {
+    private mutating func fill(from bytes: RawSpan) {
         var block = pending.mutableSpan
         unsafe block.withUnsafeMutableBytes { block in
             unsafe bytes.withUnsafeBytes { bytes in
                 let target = unsafe UnsafeMutableRawBufferPointer(
-                    rebasing: block[pendingCount..<(pendingCount + count)]
+                    rebasing: block[pendingCount..<(pendingCount + bytes.count)]
                 )
-                unsafe target.copyMemory(
-                    from: UnsafeRawBufferPointer(rebasing: bytes[offset..<(offset + count)])
-                )
+                unsafe target.copyMemory(from: bytes)
             }
         }
-        pendingCount += count
+        pendingCount += bytes.byteCount
+    }
+
+    /// Fills the block with zeros up to a place.
+    private mutating func pad(to end: Int) {
+        var block = pending.mutableSpan
+        unsafe block.withUnsafeMutableBytes { block in
+            let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: block[pendingCount..<end])
+            _ = unsafe rest.initializeMemory(as: UInt8.self, repeating: 0)
+        }
+        pendingCount = end
     }
 
     /// Ends the digest: 32 bytes.
     public consuming func finish() -> [UInt8] {
+        finished().span.bytes.array()
+    }
+
+    /// Ends the digest: 32 bytes that need no memory of their own.
+    public consuming func finished() -> InlineArray<8, UInt32> {
         let bits = length &* 8
         pending[pendingCount] = 0x80
-        for index in (pendingCount + 1)..<64 { pending[index] = 0 }
-        if pendingCount >= 56 {
+        pendingCount += 1
+        if pendingCount > 56 {
+            pad(to: 64)
             compress()
-            for index in 0..<56 { pending[index] = 0 }
         }
-        for index in 0..<8 {
-            pending[56 + index] = UInt8(truncatingIfNeeded: bits >> UInt64(56 - 8 * index))
-        }
+        pad(to: 56)
+        let size: InlineArray<1, UInt64> = [bits.bigEndian]
+        fill(from: size.span.bytes)
         compress()
-        var digest: [UInt8] = []
-        digest.reserveCapacity(32)
-        for index in 0..<8 {
-            let word = state[index]
-            digest.append(UInt8(truncatingIfNeeded: word >> 24))
-            digest.append(UInt8(truncatingIfNeeded: word >> 16))
-            digest.append(UInt8(truncatingIfNeeded: word >> 8))
-            digest.append(UInt8(truncatingIfNeeded: word))
-        }
-        return digest
+        for index in 0..<8 { state[index] = state[index].bigEndian }
+        return state
     }
 
     /// The digest of `bytes`: 32 bytes.
@@ -173,19 +189,29 @@ public struct MessageAuthenticator: Sendable {
         self.outer = outer
     }
 
-    /// The first `count` bytes (16 to 32) of the code of `message`.
-    public func code(_ message: [UInt8], count: Int = 16) -> [UInt8] {
+    /// The code of the message that `feed` adds: 32 bytes, of which the first 16 are enough.
+    @inline(__always)
+    public func code(of feed: (inout SHA256) -> Void) -> InlineArray<8, UInt32> {
         var first = inner
-        first.update(message)
+        feed(&first)
         var second = outer
-        second.update(first.finish())
-        return Array(second.finish().prefix(count))
+        second.update(first.finished().span.bytes)
+        return second.finished()
     }
 
-    /// Whether `code` is the code of `message`; takes the same time whatever differs.
-    public func verify(_ code: [UInt8], of message: [UInt8]) -> Bool {
-        let expected = self.code(message, count: max(16, min(32, code.count)))
-        guard expected.count == code.count else { return false }
-        return zip(expected, code).reduce(0 as UInt8) { $0 | ($1.0 ^ $1.1) } == 0
+    /// Whether `code`, of 16 to 32 bytes, begins the code of the message that `feed` adds; takes
+    /// the same time whatever differs.
+    @inline(__always)
+    public func verify(_ code: RawSpan, of feed: (inout SHA256) -> Void) -> Bool {
+        guard (16...32).contains(code.byteCount) else { return false }
+        let expected = self.code(of: feed)
+        let bytes = expected.span.bytes
+        var difference: UInt8 = 0
+        for index in 0..<code.byteCount {
+            difference |=
+                unsafe bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self)
+                ^ code.unsafeLoad(fromByteOffset: index, as: UInt8.self)
+        }
+        return difference == 0
     }
 }

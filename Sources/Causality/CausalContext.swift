@@ -112,6 +112,7 @@ public struct CausalContext: Equatable, Sendable {
 
     /// Appends what comes before the code.
     fileprivate func encode(into writer: inout ByteWriter) {
+        let start = writer.count
         writer.uint8(1)
         writer.uint8(mode.rawValue)
         switch seen {
@@ -121,9 +122,9 @@ public struct CausalContext: Equatable, Sendable {
             cloud.encode(into: &writer)
             // A context that claims less than was seen removes less, and loses nothing.
             var entries = cloud.entries
-            while writer.count > Self.maximumSize - 16 {
+            while writer.count - start > Self.maximumSize - 16 {
                 entries.removeLast(entries.count - entries.count / 2)
-                writer.bytes.removeLast(writer.count - 2)
+                writer.bytes.removeLast(writer.count - start - 2)
                 DotCloud(sorted: entries).encode(into: &writer)
             }
         }
@@ -132,6 +133,7 @@ public struct CausalContext: Equatable, Sendable {
 
 /// Makes and checks the tokens of contexts.
 public struct ContextAuthority: Sendable {
+    private static let codeSize = 16
     private let cluster: [UInt8]
     private let authenticators: [MessageAuthenticator]
 
@@ -154,11 +156,13 @@ public struct ContextAuthority: Sendable {
         key: [UInt8],
         into writer: inout ByteWriter
     ) {
-        var token = ByteWriter(capacity: CausalContext.size)
-        context.encode(into: &token)
-        let code = authenticators[0].code(message(token.bytes, keyspace, key))
-        writer.raw(token.bytes)
-        writer.raw(code)
+        let start = writer.count
+        context.encode(into: &writer)
+        let token = ByteRange(offset: start, count: writer.count - start)
+        let code = authenticators[0].code {
+            feed(token, of: writer.bytes.span.bytes, keyspace, key.span.bytes, to: &$0)
+        }
+        writer.raw(ByteRange(offset: 0, count: Self.codeSize), of: code.span.bytes)
     }
 
     /// Reads a token of a key in a keyspace of this mode.
@@ -171,21 +175,46 @@ public struct ContextAuthority: Sendable {
         keyspace: KeyspaceNumber,
         key: [UInt8]
     ) -> CausalContext? {
-        guard range.count >= 2 + 16, range.count <= CausalContext.maximumSize else { return nil }
-        let bodyRange = ByteRange(offset: range.offset, count: range.count - 16)
-        let code = bytes.array(ByteRange(offset: bodyRange.end, count: 16))
-        let message = message(bytes.array(bodyRange), keyspace, key)
-        guard authenticators.contains(where: { $0.verify(code, of: message) }) else { return nil }
-        var reader = ByteReader(bodyRange)
+        decode(range, of: bytes, mode: mode, keyspace: keyspace, key: key.span.bytes)
+    }
+
+    /// Reads a token of a key that is no array.
+    ///
+    /// - Returns: as the other.
+    public func decode(
+        _ range: ByteRange,
+        of bytes: RawSpan,
+        mode: RecordMode,
+        keyspace: KeyspaceNumber,
+        key: RawSpan
+    ) -> CausalContext? {
+        guard range.count >= 2 + Self.codeSize, range.count <= CausalContext.maximumSize else {
+            return nil
+        }
+        let body = ByteRange(offset: range.offset, count: range.count - Self.codeSize)
+        let code = bytes.extracting(body.end..<range.end)
+        let isGenuine = authenticators.contains {
+            $0.verify(code) { feed(body, of: bytes, keyspace, key, to: &$0) }
+        }
+        guard isGenuine else { return nil }
+        var reader = ByteReader(body)
         return try? CausalContext(&reader, bytes, mode: mode)
     }
 
-    private func message(_ body: [UInt8], _ keyspace: KeyspaceNumber, _ key: [UInt8]) -> [UInt8] {
-        var writer = ByteWriter(capacity: cluster.count + key.count + body.count + 16)
-        writer.prefixed(cluster)
-        writer.uint32(keyspace.rawValue)
-        writer.prefixed(key)
-        writer.raw(body)
-        return writer.bytes
+    /// Adds what is authenticated: cluster and key with their lengths, so that neither can pass
+    /// for a part of the other, the keyspace, and the token up to its code.
+    private func feed(
+        _ body: ByteRange,
+        of bytes: RawSpan,
+        _ keyspace: KeyspaceNumber,
+        _ key: RawSpan,
+        to digest: inout SHA256
+    ) {
+        digest.update(UInt32(cluster.count))
+        digest.update(cluster)
+        digest.update(keyspace.rawValue)
+        digest.update(UInt32(key.byteCount))
+        digest.update(key)
+        digest.update(bytes.extracting(body.offset..<body.end))
     }
 }

@@ -106,8 +106,7 @@ extension ByteWriter {
     /// Appends an actor.
     @inlinable
     public mutating func actorID(_ id: ActorID) {
-        uint64(id.high)
-        uint64(id.low)
+        integers([id.high, id.low])
     }
 
     /// Appends an incarnation.

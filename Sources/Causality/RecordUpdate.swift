@@ -227,17 +227,18 @@ extension RecordMode {
             return .refused(.tooManySiblings(count))
         case .exhausted:
             return .refused(.exhausted)
-        case .written:
-            guard let set = try? SiblingSet(decoding: writer.bytes.span.bytes) else {
-                return .refused(.unreadable)
+        case .written(_, let values, let seen):
+            var live = write.isAbsent(at: terms.wall) ? 0 : 1
+            if values > 1 {
+                let record = writer.bytes.span.bytes
+                guard let set = try? SiblingSet(decoding: record) else {
+                    return .refused(.unreadable)
+                }
+                live = set.liveCount(at: terms.wall, in: record)
             }
-            let seen = set.contextAfterPut(by: terms.actor, in: writer.bytes.span.bytes)
             return .changed(
                 record: writer.bytes,
-                UpdateAnswer(
-                    context: CausalContext(siblings: seen),
-                    siblings: set.liveCount(at: terms.wall, in: writer.bytes.span.bytes)
-                )
+                UpdateAnswer(context: CausalContext(siblings: seen), siblings: live)
             )
         }
     }
@@ -491,22 +492,6 @@ extension RecordMode {
 }
 
 extension SiblingSet {
-    /// What the writer of the latest value of `id` has seen: of each actor what is in the set no
-    /// more, and its own value, unless the set keeps an older one of the same actor, since no
-    /// version vector tells the two apart.
-    func contextAfterPut(by id: ActorID, in bytes: RawSpan) -> VersionVector {
-        var entries: [VersionVector.Entry] = []
-        entries.reserveCapacity(actorCount)
-        var cursor = EntryCursor(self)
-        while let entry = cursor.next(in: bytes) {
-            let isOwn = entry.actor == id && entry.count == 1
-            let counter = isOwn ? entry.counter : entry.base
-            guard counter > 0 else { continue }
-            entries.append(VersionVector.Entry(actor: entry.actor, counter: counter))
-        }
-        return VersionVector(sorted: entries)
-    }
-
     /// Walks the values that a reader at this time sees, in the order of the set.
     public func forEachLive(
         at wall: WallClockTime,

@@ -186,8 +186,7 @@ extension SiblingSet {
 extension ByteWriter {
     /// Appends what a set knows of an actor.
     mutating func entry(_ entry: SiblingSet.Entry) {
-        actorID(entry.actor)
-        uint64(entry.counter)
+        integers([entry.actor.high, entry.actor.low, entry.counter])
         uint16(UInt16(entry.count))
     }
 }

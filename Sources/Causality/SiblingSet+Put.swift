@@ -32,6 +32,13 @@ public struct SiblingWrite: Equatable, Sendable {
         self.expiry = isTombstone ? nil : expiry
         self.value = isTombstone ? .empty : value
     }
+
+    /// Whether a reader at this time sees no value.
+    func isAbsent(at wall: WallClockTime) -> Bool {
+        if isTombstone { return true }
+        guard let expiry else { return false }
+        return expiry <= wall
+    }
 }
 
 /// What became of a put.
@@ -40,7 +47,10 @@ public enum SiblingPutOutcome: Equatable, Sendable {
     ///
     /// - dot: the name of the new value; it must be durable before it leaves the node.
     /// - values: the values that the set now keeps, tombstones among them.
-    case written(dot: Dot, values: Int)
+    /// - seen: what the writer has seen of them now: of each actor what is in the set no more, and
+    ///   its own value, unless the set keeps an older one of the same actor, since no version
+    ///   vector tells the two apart.
+    case written(dot: Dot, values: Int, seen: VersionVector)
     /// The set would keep more than `SiblingSet.maximumCount` values; nothing was appended.
     case tooManySiblings(values: Int)
     /// The actor's numbers are used up; nothing was appended.
@@ -106,7 +116,7 @@ extension SiblingSet {
     ) -> SiblingPutOutcome {
         let start = writer.count
         guard
-            let (dot, kept) = writer.header(afterPutOver: local, bytes, seen, actor, floor)
+            let (dot, kept, after) = writer.header(afterPutOver: local, bytes, seen, actor, floor)
         else {
             writer.bytes.removeLast(writer.count - start)
             return .exhausted
@@ -128,7 +138,7 @@ extension SiblingSet {
             }
         }
         if !isWritten { writer.value(write, of: source) }
-        return .written(dot: dot, values: kept + 1)
+        return .written(dot: dot, values: kept + 1, seen: after)
     }
 }
 
@@ -148,15 +158,15 @@ extension SeenSiblings {
 }
 
 extension ByteWriter {
-    /// Appends the entries of a set after a put, and returns the new dot and how many of the old
-    /// values stay; nil when the actor's numbers are used up.
+    /// Appends the entries of a set after a put, and returns the new dot, how many of the old
+    /// values stay, and what the writer has seen now; nil when the actor's numbers are used up.
     fileprivate mutating func header(
         afterPutOver local: SiblingSet?,
         _ bytes: RawSpan,
         _ seen: SeenSiblings,
         _ id: ActorID,
         _ floor: UInt64
-    ) -> (Dot, kept: Int)? {
+    ) -> (Dot, kept: Int, after: VersionVector)? {
         let start = count
         uint16(0)
         var context: [VersionVector.Entry] = []
@@ -168,6 +178,8 @@ extension ByteWriter {
         var dot: Dot?
         var kept = 0
         var actors = 0
+        var after: [VersionVector.Entry] = []
+        after.reserveCapacity(context.count + 1)
         while true {
             let told = index < context.count ? context[index] : nil
             var least = isOwnWritten ? nil : id
@@ -199,11 +211,14 @@ extension ByteWriter {
             }
             self.entry(entry)
             actors += 1
+            let isOwn = current == id && entry.count == 1
+            let counter = isOwn ? entry.counter : entry.base
+            if counter > 0 { after.append(VersionVector.Entry(actor: current, counter: counter)) }
         }
         guard let dot, actors <= Int(UInt16.max) else { return nil }
         self.bytes[start] = UInt8(truncatingIfNeeded: actors)
         self.bytes[start + 1] = UInt8(truncatingIfNeeded: actors >> 8)
-        return (dot, kept)
+        return (dot, kept, VersionVector(sorted: after))
     }
 
     /// Appends a value of a set.

@@ -49,10 +49,11 @@ extension ByteWriter {
     /// Appends a version: timestamp (8 bytes), node (2), lane (1), zero (1).
     @inlinable
     public mutating func version(_ version: Version) {
-        uint64(version.timestamp.rawValue)
-        uint16(version.node.rawValue)
-        uint8(version.lane)
-        uint8(0)
+        let time = version.timestamp.rawValue
+        integers([
+            UInt32(truncatingIfNeeded: time), UInt32(truncatingIfNeeded: time >> 32),
+            UInt32(version.node.rawValue) | UInt32(version.lane) << 16,
+        ])
     }
 }
 

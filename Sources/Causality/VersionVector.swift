@@ -144,8 +144,7 @@ extension VersionVector {
         let kept = entries.prefix(Self.maximumCount)
         writer.uint16(UInt16(kept.count))
         for entry in kept {
-            writer.actorID(entry.actor)
-            writer.uint64(entry.counter)
+            writer.integers([entry.actor.high, entry.actor.low, entry.counter])
         }
     }
 }

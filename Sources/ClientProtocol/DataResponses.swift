@@ -190,12 +190,12 @@ package struct WrittenResponse: Equatable, Sendable {
         writer.version(version)
         writer.version(winner)
         writer.prefixed(context)
-        writer.uint8(level?.rawValue ?? 0)
-        writer.uint16(coordinator.rawValue)
-        writer.uint8(acknowledged)
-        writer.uint8(required)
-        writer.uint8(shadowed.rawValue)
-        writer.uint16(siblings)
+        // From the level to the siblings, as they follow each other.
+        writer.uint64(
+            UInt64(level?.rawValue ?? 0) | UInt64(coordinator.rawValue) << 8
+                | UInt64(acknowledged) << 24 | UInt64(required) << 32
+                | UInt64(shadowed.rawValue) << 40 | UInt64(siblings) << 48
+        )
         writer.uint64(UInt64(bitPattern: sum))
         writer.trace(trace)
     }

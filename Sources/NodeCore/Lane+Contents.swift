@@ -79,7 +79,8 @@ extension Lane {
 
     /// The token of a context.
     func token(_ context: CausalContext, _ keyspace: KeyspaceNumber, _ key: [UInt8]) -> [UInt8] {
-        var writer = ByteWriter(capacity: CausalContext.size)
+        // Room for a history of three writers.
+        var writer = ByteWriter(capacity: 96)
         contexts.encode(context, keyspace: keyspace, key: key, into: &writer)
         return writer.bytes
     }

@@ -397,8 +397,10 @@ extension Lane {
         write.purpose = purpose
         write.core.contact(own)
         write.core.receive(.applied, version: write.core.version, shadow: .zero, from: own)
-        let key = self.key(of: id, write)
-        writes.hold(key + record, for: id)
+        var held = ByteWriter(capacity: write.keySize + record.count)
+        held.raw(self.key(of: id, write))
+        held.raw(record)
+        writes.hold(held.bytes, for: id)
         writes[id] = write
         var others = usable(in: write.core.plan)
         others.remove(own)

@@ -181,7 +181,7 @@ extension Lane {
             of: bytes,
             mode: mode,
             keyspace: keyspace,
-            key: bytes.array(key)
+            key: bytes.extracting(key.offset..<key.end)
         )
         if decoded == nil {
             fail(
@@ -407,8 +407,8 @@ extension Lane {
     ) {
         let shadowed: WrittenResponse.Shadowed =
             outcome == .no && write.core.isRestamped ? .restamped : outcome
-        let key = Array(writes.held(id).prefix(write.keySize))
-        let update = updates.isEmpty ? nil : updates[id]?.answer
+        let key = self.key(of: id, write)
+        let update = updates[id]?.answer
         let context = update?.context ?? CausalContext(version: max(write.core.version, winner))
         let counted = write.core.acknowledged.union(write.core.shadowed)
         let response = WrittenResponse(
@@ -474,12 +474,12 @@ extension Lane {
         at now: Instant,
         into effects: inout Effects
     ) {
-        let key = Array(writes.held(id).prefix(write.keySize))
+        let key = self.key(of: id, write)
         var failure = unfinished(
             write,
             key: key,
             isRefused: isRefused,
-            isRepeatable: updates.isEmpty || updates[id]?.change.isRepeatable ?? true
+            isRepeatable: updates[id]?.change.isRepeatable ?? true
         )
         failure.trace = traces[id] ?? []
         fail(write.sink, failure, into: &effects)
@@ -489,8 +489,8 @@ extension Lane {
     /// Closes a write; late acknowledgements find nothing.
     mutating func forget(write id: RequestID) {
         writes.remove(id)
-        if !updates.isEmpty { updates[id] = nil }
-        traces[id] = nil
+        updates[id] = nil
+        if !traces.isEmpty { traces[id] = nil }
     }
 
     mutating func expire(write id: RequestID, at now: Instant, into effects: inout Effects) {

@@ -31,7 +31,7 @@ package struct Lane: ~Copyable {
     var forwards: RequestTable<OpenForward>
     var parked: [ParkedFrame] = []
     /// Of the open writes, those in keyspaces that are not lww; only looked up.
-    var updates: [RequestID: OpenUpdate] = [:]
+    var updates = RequestAnnex<OpenUpdate>()
     /// By the read that came before; only looked up.
     var folds: [RequestID: OpenFold] = [:]
     /// Reads that are open for folds.
@@ -416,7 +416,7 @@ package struct Lane: ~Copyable {
         _ event: String,
         _ detail: @autoclosure () -> String
     ) {
-        guard traces[id] != nil else { return }
+        guard !traces.isEmpty, traces[id] != nil else { return }
         let elapsed = (now.monotonic - start).wholeNanoseconds / 1000
         traces[id]?.append(
             TraceEvent(

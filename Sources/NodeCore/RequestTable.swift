@@ -5,13 +5,6 @@ import ClusterPrimitives
 /// Lives in the module of its user: a generic type behind a module border costs four times as
 /// much per access.
 struct RequestTable<Request> {
-    private struct Slot {
-        var generation: UInt32
-        var request: Request?
-        /// Key, or key and record, of the request; its capacity stays with the slot.
-        var held: [UInt8] = []
-    }
-
     /// Bits of a slot number that tell the tables of a lane apart.
     private static var kindShift: Int { 21 }
     /// Slots of one table.
@@ -19,7 +12,11 @@ struct RequestTable<Request> {
 
     private let lane: UInt8
     private let kind: Int
-    private var slots: [Slot] = []
+    // By slot, each for itself: a look at one is no copy of the others.
+    private var generations: [UInt32] = []
+    private var requests: [Request?] = []
+    /// Key, or key and record, of the request.
+    private var held: [[UInt8]] = []
     private var free: [Int] = []
     /// How many requests are open.
     private(set) var count = 0
@@ -39,12 +36,14 @@ struct RequestTable<Request> {
         if let reused = free.popLast() {
             index = reused
         } else {
-            index = slots.count
-            slots.append(Slot(generation: 0))
+            index = generations.count
+            generations.append(0)
+            requests.append(nil)
+            self.held.append([])
         }
-        slots[index].generation &+= 1
-        slots[index].request = request
-        slots[index].held = held
+        generations[index] &+= 1
+        requests[index] = request
+        self.held[index] = held
         count += 1
         return id(index)
     }
@@ -52,7 +51,7 @@ struct RequestTable<Request> {
     private func id(_ index: Int) -> RequestID {
         RequestID(
             lane: lane,
-            generation: slots[index].generation,
+            generation: generations[index],
             slot: kind << Self.kindShift | index
         )
     }
@@ -60,40 +59,75 @@ struct RequestTable<Request> {
     private func index(of id: RequestID) -> Int? {
         let index = id.slot & (Self.capacity - 1)
         guard id.lane == lane, Self.kind(of: id) == kind else { return nil }
-        guard index < slots.count, slots[index].generation == id.generation else { return nil }
+        guard index < generations.count, generations[index] == id.generation else { return nil }
         return index
     }
 
     /// The request of an id; nil when it is answered and gone.
     subscript(id: RequestID) -> Request? {
-        get { index(of: id).flatMap { slots[$0].request } }
+        get { index(of: id).flatMap { requests[$0] } }
         set {
-            guard let index = index(of: id), slots[index].request != nil else { return }
-            slots[index].request = newValue
+            guard let index = index(of: id), requests[index] != nil else { return }
+            requests[index] = newValue
         }
     }
 
     /// The bytes that the request holds.
     func held(_ id: RequestID) -> [UInt8] {
-        index(of: id).map { slots[$0].held } ?? []
+        index(of: id).map { held[$0] } ?? []
     }
 
     /// Replaces the bytes that the request holds.
     mutating func hold(_ bytes: [UInt8], for id: RequestID) {
-        if let index = index(of: id) { slots[index].held = bytes }
+        if let index = index(of: id) { held[index] = bytes }
     }
 
     /// Closes a request.
     mutating func remove(_ id: RequestID) {
-        guard let index = index(of: id), slots[index].request != nil else { return }
-        slots[index].request = nil
-        slots[index].held = []
+        guard let index = index(of: id), requests[index] != nil else { return }
+        requests[index] = nil
+        held[index] = []
         free.append(index)
         count -= 1
     }
 
     /// Ids of all open requests, by slot.
     var openIDs: [RequestID] {
-        slots.indices.filter { slots[$0].request != nil }.map(id)
+        requests.indices.filter { requests[$0] != nil }.map(id)
+    }
+}
+
+/// What some requests of a table need besides; the others have no room for it.
+struct RequestAnnex<Value> {
+    // By slot: of which request a value is, and the value.
+    private var owners: [RequestID?] = []
+    private var values: [Value?] = []
+
+    private func slot(of id: RequestID) -> Int {
+        id.slot & (RequestTable<Value>.capacity - 1)
+    }
+
+    /// What a request has here; nil for nothing.
+    subscript(id: RequestID) -> Value? {
+        get {
+            let slot = slot(of: id)
+            return slot < owners.count && owners[slot] == id ? values[slot] : nil
+        }
+        set {
+            let slot = slot(of: id)
+            guard slot < owners.count else {
+                guard newValue != nil else { return }
+                while owners.count < slot {
+                    owners.append(nil)
+                    values.append(nil)
+                }
+                owners.append(id)
+                values.append(newValue)
+                return
+            }
+            guard newValue != nil || owners[slot] == id else { return }
+            owners[slot] = newValue == nil ? nil : id
+            values[slot] = newValue
+        }
     }
 }

@@ -32,11 +32,11 @@ final class KeyQueues: Sendable {
     /// - Returns: whether the key is the caller's now.
     func take(_ place: Place, orWait waiting: @autoclosure () -> Waiting) -> Bool {
         taken.withLock { taken in
-            guard taken[place] != nil else {
+            guard let index = taken.index(forKey: place) else {
                 taken[place] = []
                 return true
             }
-            taken[place]?.append(waiting())
+            taken.values[index].append(waiting())
             return false
         }
     }
@@ -44,11 +44,13 @@ final class KeyQueues: Sendable {
     /// Takes over what waits for a key that the caller has; where nothing does, gives it back.
     func next(_ place: Place) -> [Waiting] {
         taken.withLock { taken in
-            guard let waiting = taken[place], !waiting.isEmpty else {
-                taken[place] = nil
-                return []
+            guard let index = taken.index(forKey: place) else { return [] }
+            let waiting = taken.values[index]
+            if waiting.isEmpty {
+                taken.remove(at: index)
+            } else {
+                taken.values[index] = []
             }
-            taken[place] = []
             return waiting
         }
     }

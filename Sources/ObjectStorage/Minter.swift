@@ -24,11 +24,8 @@ final class Minter: Sendable {
         state = Mutex((actor, all))
     }
 
-    /// Those in whose name this node minted before.
-    var earlier: Set<ActorID> { state.withLock { $0.earlier } }
-
-    /// Who mints now.
-    var actor: ActorID { state.withLock { $0.actor } }
+    /// Who mints now, and those in whose name this node minted before.
+    var minting: (actor: ActorID, earlier: Set<ActorID>) { state.withLock { $0 } }
 
     /// Has somebody new mint from now on.
     func renew() {

@@ -23,8 +23,11 @@ extension ReplicaStore {
             return
         }
         let place = KeyQueues.Place(keyspace: job.keyspace, token: job.token, key: update.key)
-        let waiting = KeyQueues.Waiting(origin: job.origin, update: update)
-        guard queues.take(place, orWait: waiting) else { return }
+        let isTaken = queues.take(
+            place,
+            orWait: KeyQueues.Waiting(origin: job.origin, update: update)
+        )
+        guard isTaken else { return }
         switch copy(at: place, mode, base: update.base, mayReadDisk: false) {
         case .needsDisk:
             deferred.append(
@@ -32,13 +35,13 @@ extension ReplicaStore {
                     origin: job.origin,
                     keyspace: job.keyspace,
                     token: job.token,
-                    work: .updates([waiting])
+                    work: .updates([KeyQueues.Waiting(origin: job.origin, update: update)])
                 )
             )
         case .unknown:
             results.append(.updated(job.origin, .unreadable))
             giveBack(place, deferred: &deferred)
-        case .known(let copy):
+        case .known(let copy, let basis):
             let outcome = apply(update, mode, to: copy)
             guard case .changed(let record, let answer) = outcome else {
                 results.append(.updated(job.origin, Self.result(outcome, copy: copy)))
@@ -53,7 +56,9 @@ extension ReplicaStore {
                 key: update.key,
                 value: kept,
                 // The change is newer than all that the copy holds.
-                stamp: update.version.timestamp.rawValue
+                stamp: update.version.timestamp.rawValue,
+                // Siblings are written whole, the others as what is new.
+                basis: mode == .siblings ? basis : .none
             )
             staged.items.append(
                 StagedWrites.Item(
@@ -101,13 +106,13 @@ extension ReplicaStore {
             let update = waiting.update
             if let base = update.base {
                 // What this one was told of the others, the next ones know, too.
-                if case .known(let known) = copy {
-                    copy = .known(mode.joined(known, base))
+                if case .known(let known, _) = copy {
+                    copy = .known(mode.joined(known, base), .none)
                 } else {
                     copy = self.copy(at: place, mode, base: base, mayReadDisk: true)
                 }
             }
-            guard case .known(let known) = copy else {
+            guard case .known(let known, _) = copy else {
                 unreadable.append(.updated(waiting.origin, .unreadable))
                 continue
             }
@@ -118,7 +123,7 @@ extension ReplicaStore {
             }
             let kept = update.base.map { mode.joined($0, record) } ?? record
             written = mode.joined(written, kept)
-            copy = .known(mode.joined(known, kept))
+            copy = .known(mode.joined(known, kept), .none)
             onlyRemoves = onlyRemoves && update.change.isRemoval
             changes.append(.updated(waiting.origin, .applied(record: kept, answer)))
         }
@@ -197,7 +202,7 @@ extension ReplicaStore {
 
     /// What this node holds of a key, joined with what it was told of the others.
     private enum Copy {
-        case known([UInt8])
+        case known([UInt8], ReadBasis)
         case unknown
         case needsDisk
     }
@@ -210,23 +215,24 @@ extension ReplicaStore {
     ) -> Copy {
         // A copy that is not trusted lacks something, but what it has counts: what this node
         // minted lately is nowhere else yet.
-        guard base != nil || readableMode(of: place.keyspace) != nil else { return .unknown }
+        guard base != nil || !isUnknown else { return .unknown }
         do {
-            switch try engine.get(
+            let (found, basis) = try engine.getWithBasis(
                 tree: place.keyspace.rawValue,
                 prefix: place.token,
                 key: place.key,
                 disk: mayReadDisk ? .allowed : .forbidden
-            ) {
-            case .absent: return .known(base ?? [])
+            )
+            switch found {
+            case .absent: return .known(base ?? [], basis)
             case .found(let record, _):
-                return .known(base.map { mode.joined($0, record) } ?? record)
+                return .known(base.map { mode.joined($0, record) } ?? record, basis)
             case .needsDisk: return .needsDisk
             }
         } catch {
             // What the present actor minted for the key may be among what cannot be read.
             renewActor()
-            return base.map(Copy.known) ?? .unknown
+            return base.map { .known($0, .none) } ?? .unknown
         }
     }
 
@@ -235,16 +241,17 @@ extension ReplicaStore {
         _ mode: RecordMode,
         to copy: [UInt8]
     ) -> UpdateOutcome {
-        mode.apply(
+        let minting = minter.minting
+        return mode.apply(
             update.change,
             seen: update.context,
             to: copy,
             UpdateTerms(
                 version: update.version,
-                actor: actor,
+                actor: minting.actor,
                 wall: update.wall,
                 maximumSize: Limits.maximumRecordSize,
-                earlier: minter.earlier,
+                earlier: minting.earlier,
                 idsFrom: update.idsFrom
             )
         )

@@ -115,11 +115,11 @@ package final class ReplicaStore: Sendable {
 
     /// The same, nil too where the node does not know what it held.
     func readableMode(of keyspace: KeyspaceNumber) -> RecordMode? {
-        isDistrusted.load(ordering: .acquiring) ? nil : mode(of: keyspace)
+        isUnknown ? nil : mode(of: keyspace)
     }
 
-    /// Who mints dots now.
-    var actor: ActorID { minter.actor }
+    /// Whether acknowledged writes are missing here that nobody can name.
+    var isUnknown: Bool { isDistrusted.load(ordering: .acquiring) }
 
     /// Notes that acknowledged writes, and dots with them, may be gone: no dot of the present
     /// actor is minted any more.

@@ -79,10 +79,11 @@ package struct PeerWrite: Sendable {
         of held: RawSpan,
         into writer: inout ByteWriter
     ) {
-        writer.uint32(keyspace.rawValue)
-        writer.uint8(purpose.rawValue)
-        writer.uint16(origin.rawValue)
-        writer.uint8(UInt8(relays.count))
+        // Keyspace, purpose, origin and the number of relays, as they follow each other.
+        writer.uint64(
+            UInt64(keyspace.rawValue) | UInt64(purpose.rawValue) << 32
+                | UInt64(origin.rawValue) << 40 | UInt64(relays.count) << 56
+        )
         for index in 0..<relays.count { writer.uint16(relays[index].rawValue) }
         writer.prefixed(key, of: held)
         writer.prefixed(record, of: held)

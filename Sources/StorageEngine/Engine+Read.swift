@@ -30,7 +30,7 @@ extension Engine {
             key: source.extracting(key.offset..<key.end),
             tree: tree,
             disk: disk
-        )
+        ).0
     }
 
     /// Looks a key up that is an array.
@@ -42,6 +42,19 @@ extension Engine {
         key: [UInt8],
         disk: DiskAccess = .allowed
     ) throws(StorageError) -> Lookup {
+        try getWithBasis(tree: number, prefix: prefix, key: key, disk: disk).0
+    }
+
+    /// Looks a key up for a write that will be made of what is found.
+    ///
+    /// - Returns: what is found, and what a record names that has all of it.
+    /// - Throws: as `get`.
+    public func getWithBasis(
+        tree number: UInt32,
+        prefix: UInt64,
+        key: [UInt8],
+        disk: DiskAccess = .allowed
+    ) throws(StorageError) -> (Lookup, ReadBasis) {
         let tree = try existing(number)
         return try tree.view.get(prefix: prefix, key: key.span.bytes, tree: tree, disk: disk)
     }
@@ -166,7 +179,7 @@ public final class TreeSnapshot: Sendable {
     ///
     /// - Throws: `corruption`, `lost`, `io`.
     public func get(prefix: UInt64, key: [UInt8]) throws(StorageError) -> Lookup {
-        try view.get(prefix: prefix, key: key.span.bytes, tree: tree, disk: .allowed)
+        try view.get(prefix: prefix, key: key.span.bytes, tree: tree, disk: .allowed).0
     }
 
     /// Looks a key up and lends its value.

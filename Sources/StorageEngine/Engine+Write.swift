@@ -198,6 +198,8 @@ extension Engine {
         let source = batch.bytes
         let bytes = source.span.bytes
         var next = Record(in: bytes, at: 0)
+        let bases = batch.bases
+        var nextBasis = 0
         while let first = next {
             // A tree may have been dropped and made anew since the batch was appended.
             guard let tree = tree(first.tree), position.end > tree.since else {
@@ -209,6 +211,11 @@ extension Engine {
                 let view = tree.view
                 let before = view.active.sizeInBytes
                 while let record = next, record.tree == first.tree {
+                    while nextBasis < bases.count, bases[nextBasis].record < outcomes.count {
+                        nextBasis += 1
+                    }
+                    let hasBasis =
+                        nextBasis < bases.count && bases[nextBasis].record == outcomes.count
                     if isDropped {
                         outcomes.append(ApplyOutcome(result: .treeDropped, needsCheck: false))
                     } else {
@@ -220,6 +227,7 @@ extension Engine {
                                 stamp: tree.rule.isOverwrite
                                     ? number << 1 | (record.isDeletion ? 1 : 0) : record.stamp,
                                 segment: position.end.segment,
+                                basis: hasBasis ? bases[nextBasis].basis : .none,
                                 view: view
                             )
                         )

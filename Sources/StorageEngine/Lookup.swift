@@ -10,12 +10,24 @@ enum Answer {
     case needsDisk
 }
 
+/// What a lookup rested on, so that a write made of all that it found need not be joined with that
+/// again, neither when it is written nor when it is read.
+public struct ReadBasis: Sendable {
+    /// The number of the memtable that was active.
+    let memtable: UInt64
+    /// What that had of the key; 0 for nothing.
+    let entry: UInt64
+
+    /// Rests on nothing.
+    public static let none = ReadBasis(memtable: 0, entry: 0)
+}
+
 extension TreeView {
     /// Looks an ordered key up, joined over all runs, and lends the value.
     ///
     /// Runs come in the order of their newest stamps, so that a rule by which the newest stamp
     /// wins stops as soon as nothing newer can follow; damage in what is older then does not
-    /// matter.
+    /// matter. Nor is anything looked up below an entry that is whole.
     ///
     /// - Throws: `corruption`, `lost`, `io`.
     func find(
@@ -23,16 +35,21 @@ extension TreeView {
         tree: Tree,
         disk: DiskAccess,
         _ body: (_ value: RawSpan, _ stamp: UInt64) -> Void
-    ) throws(StorageError) -> Answer {
-        var best = Best(isFirstFinal: tree.rule.newestStampWins && lost.isEmpty)
+    ) throws(StorageError) -> (Answer, ReadBasis) {
+        var best = Best(tree.rule, isUndamaged: lost.isEmpty)
         let newestOnDisk = runs.first?.newestStamp ?? 0
+        var entry: UInt64?
         if !active.isEmpty {
             let following = frozen.reduce(newestOnDisk) { max($0, $1.newestStamp) }
-            active.find(key) { best.take($0, $1, following, tree, body) }
+            entry = active.lend(key) {
+                best.take($0, following, tree, body)
+                return $0.reference
+            }
         }
+        let basis = ReadBasis(memtable: active.number, entry: entry ?? 0)
         for index in frozen.indices.reversed() where best.answer == nil {
             let following = frozen[..<index].reduce(newestOnDisk) { max($0, $1.newestStamp) }
-            frozen[index].find(key) { best.take($0, $1, following, tree, body) }
+            frozen[index].lend(key) { best.take($0, following, tree, body) }
         }
         if best.answer == nil, !runs.isEmpty {
             let hash = Table.hash(key)
@@ -42,33 +59,69 @@ extension TreeView {
                 guard let part = run.part(for: key), part.table.mayContain(hash: hash) else {
                     continue
                 }
-                if disk == .forbidden, !part.table.isCached(key) { return .needsDisk }
+                if disk == .forbidden, !part.table.isCached(key) { return (.needsDisk, .none) }
                 let following = index + 1 < runs.count ? runs[index + 1].newestStamp : 0
                 try part.table.find(key) { best.take($0, $1, following, tree, body) }
                 if best.answer != nil { break }
             }
         }
-        if let answer = best.answer { return answer }
+        if let answer = best.answer { return (answer, basis) }
         for range in lost where range.contains(key) {
             guard
                 tree.rule.newestStampWins, best.value != nil, best.stamp > range.newestStamp
             else { throw .lost(tree: tree.number, range: range) }
         }
-        guard let value = best.value, !tree.rule.isDeletion(best.stamp) else { return .absent }
-        body(value.span.bytes, best.stamp)
-        return .found
+        return (best.lend(tree.rule, body), basis)
     }
 
     /// The value joined so far.
     private struct Best {
         /// Whether a value that nothing newer can follow needs no other.
         let isFirstFinal: Bool
+        /// Whether nothing is looked up below a value that is whole.
+        let isWholeFinal: Bool
         var value: [UInt8]?
         var stamp: UInt64 = 0
         /// Set once the value was lent, or is known to be deleted.
         var answer: Answer?
 
-        init(isFirstFinal: Bool) { self.isFirstFinal = isFirstFinal }
+        init(_ rule: MergeRule, isUndamaged: Bool) {
+            isFirstFinal = rule.newestStampWins && isUndamaged
+            isWholeFinal = isUndamaged
+        }
+
+        /// Takes what a memtable has; lends it at once if nothing that follows can change it.
+        @inline(__always)
+        mutating func take(
+            _ entry: MemtableEntry,
+            _ following: UInt64,
+            _ tree: Tree,
+            _ body: (_ value: RawSpan, _ stamp: UInt64) -> Void
+        ) {
+            entry.withBytes { _, incoming in
+                guard isWholeFinal, entry.isWhole else {
+                    take(incoming, entry.stamp, following, tree, body)
+                    return
+                }
+                if value == nil {
+                    answer = tree.rule.isDeletion(entry.stamp) ? .absent : .found
+                    if answer == .found { body(incoming, entry.stamp) }
+                } else {
+                    add(incoming, entry.stamp, tree)
+                    answer = lend(tree.rule, body)
+                }
+            }
+        }
+
+        /// Lends the value joined so far.
+        func lend(
+            _ rule: MergeRule,
+            _ body: (_ value: RawSpan, _ stamp: UInt64) -> Void
+        ) -> Answer {
+            guard let value, !rule.isDeletion(stamp) else { return .absent }
+            body(value.span.bytes, stamp)
+            return .found
+        }
 
         /// Takes a value; lends it at once if nothing that follows, up to a stamp, can change it.
         @inline(__always)

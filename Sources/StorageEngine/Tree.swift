@@ -80,6 +80,7 @@ extension Tree {
         of source: RawSpan,
         stamp: UInt64,
         segment: UInt64,
+        basis: ReadBasis,
         view: TreeView
     ) -> ApplyOutcome {
         let result = view.active.insert(
@@ -88,6 +89,7 @@ extension Tree {
             of: source,
             stamp: stamp,
             segment: segment,
+            basis: basis,
             rule: rule
         )
         let key = source.extracting(record.orderedKey.offset..<record.orderedKey.end)

@@ -9,14 +9,14 @@ extension TreeView {
         key: RawSpan,
         tree: Tree,
         disk: DiskAccess
-    ) throws(StorageError) -> Lookup {
+    ) throws(StorageError) -> (Lookup, ReadBasis) {
         var lookup = Lookup.absent
-        let answer = try withOrderedKey(prefix, key) { key throws(StorageError) in
+        let (answer, basis) = try withOrderedKey(prefix, key) { key throws(StorageError) in
             try find(key, tree: tree, disk: disk) { value, stamp in
                 lookup = .found(value.array(), stamp: stamp)
             }
         }
-        return answer == .needsDisk ? .needsDisk : lookup
+        return (answer == .needsDisk ? .needsDisk : lookup, basis)
     }
 
     /// Lends the value of a key, if it is there.

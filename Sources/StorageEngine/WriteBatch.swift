@@ -18,6 +18,8 @@ public struct WriteBatch: Sendable {
     /// The highest prefix of a record.
     private(set) var highest: UInt64 = 0
     private var deletions = 0
+    /// What records were made of, by their number; ascending, and empty where none says so.
+    private(set) var bases: [(record: Int, basis: ReadBasis)] = []
 
     /// An empty batch with room for `capacity` bytes.
     public init(capacity: Int = 0) {
@@ -60,13 +62,17 @@ public struct WriteBatch: Sendable {
     }
 
     /// Adds a record whose key and value are arrays.
+    ///
+    /// `basis` names the lookup of which the value has all that was found, by the tree's rule.
     public mutating func put(
         tree: UInt32,
         prefix: UInt64,
         key: [UInt8],
         value: [UInt8],
-        stamp: UInt64 = 0
+        stamp: UInt64 = 0,
+        basis: ReadBasis = .none
     ) {
+        if basis.memtable > 0 { bases.append((count, basis)) }
         add(
             tree: tree,
             prefix: prefix,
@@ -99,6 +105,7 @@ public struct WriteBatch: Sendable {
         bytes.removeAll(keepingCapacity: true)
         count = 0
         deletions = 0
+        bases.removeAll(keepingCapacity: true)
         largestKey = 0
         largestValue = 0
         lowest = .max

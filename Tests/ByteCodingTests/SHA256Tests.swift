@@ -91,31 +91,52 @@ private func hex(_ bytes: [UInt8]) -> String {
 
     @Test func `has the codes of RFC 4231`() {
         for (key, message, code) in Self.vectors {
-            let authenticator = MessageAuthenticator(key: key)
-            #expect(hex(authenticator.code(message, count: 32)) == code)
-            #expect(hex(authenticator.code(message)) == String(code.prefix(32)))
+            #expect(hex(Self.code(message, under: key)) == code)
         }
     }
 
+    private static func code(_ message: [UInt8], under key: [UInt8]) -> [UInt8] {
+        MessageAuthenticator(key: key).code { $0.update(message) }.span.bytes.array()
+    }
+
+    private static func accepts(_ code: [UInt8], of message: [UInt8], under key: [UInt8]) -> Bool {
+        MessageAuthenticator(key: key).verify(code.span.bytes) { $0.update(message) }
+    }
+
     @Test func `accepts its own code and no other`() {
-        let authenticator = MessageAuthenticator(key: [1, 2, 3])
+        let key: [UInt8] = [1, 2, 3]
         let message: [UInt8] = [4, 5]
         for count in 16...32 {
-            let code = authenticator.code(message, count: count)
-            #expect(authenticator.verify(code, of: message))
-            #expect(!authenticator.verify(code, of: [4]))
+            let code = Array(Self.code(message, under: key).prefix(count))
+            #expect(Self.accepts(code, of: message, under: key))
+            #expect(!Self.accepts(code, of: [4], under: key))
             for bit in 0..<(count * 8) {
                 var forged = code
                 forged[bit / 8] ^= 1 << UInt8(bit % 8)
-                #expect(!authenticator.verify(forged, of: message))
+                #expect(!Self.accepts(forged, of: message, under: key))
             }
         }
     }
 
     @Test func `refuses codes that are too short or too long`() {
-        let authenticator = MessageAuthenticator(key: [1])
-        let code = authenticator.code([], count: 32)
-        for count in 0..<16 { #expect(!authenticator.verify(Array(code.prefix(count)), of: [])) }
-        #expect(!authenticator.verify(code + [0], of: []))
+        let code = Self.code([], under: [1])
+        for count in 0..<16 {
+            #expect(!Self.accepts(Array(code.prefix(count)), of: [], under: [1]))
+        }
+        #expect(!Self.accepts(code + [0], of: [], under: [1]))
+    }
+
+    @Test func `is the same in whichever parts the message comes`() {
+        var random = SeededRandom(seed: 5)
+        for _ in 0..<200 {
+            let message = random.bytes(random.below(300))
+            let whole = Self.code(message, under: [9])
+            let cut = random.below(message.count + 1)
+            let parts = MessageAuthenticator(key: [9]).code {
+                $0.update(message.span.bytes.extracting(0..<cut))
+                $0.update(message.span.bytes.extracting(cut..<message.count))
+            }
+            #expect(parts.span.bytes.array() == whole)
+        }
     }
 }

@@ -118,7 +118,7 @@ import Testing
     @Test func `32 values are the most, unless the write has seen enough of them`() {
         var held = HeldSet()
         for number in 0..<32 {
-            guard case .written(_, let values) = held.put("\(number)", by: someone(1)) else {
+            guard case .written(_, let values, _) = held.put("\(number)", by: someone(1)) else {
                 Issue.record("write \(number) was refused")
                 return
             }
@@ -132,8 +132,11 @@ import Testing
         for number in 0..<20 { other.put("o\(number)", by: someone(2)) }
         held.merge(other)
         #expect(held.siblings.count == 52, "a join is never refused")
+        let dot = Dot(actor: someone(1), counter: 33)
+        var seen = held.context
+        seen.insert(dot)
         let outcome = held.put("y", seen: .vector(held.context), by: someone(1))
-        #expect(outcome == .written(dot: Dot(actor: someone(1), counter: 33), values: 1))
+        #expect(outcome == .written(dot: dot, values: 1, seen: seen))
     }
 
     @Test func `numbers that are used up refuse the write instead of wrapping`() {

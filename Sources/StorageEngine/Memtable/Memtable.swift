@@ -29,6 +29,10 @@ internal import Synchronization
 ///
 /// The writer takes the memory for a new leaf and fills it before any version becomes odd.
 package final class Memtable: Sendable {
+    private static let numbers = Atomic<UInt64>(0)
+
+    /// No other memtable of the process has it.
+    let number = numbers.add(1, ordering: .relaxed).newValue
     let entries = Arena(firstChunk: 4 << 10)
     let nodes = Arena(firstChunk: 2 << 10)
 
@@ -76,9 +80,10 @@ package final class Memtable: Sendable {
 
     /// Inserts a value, joined with what the memtable has of the key; for one thread at a time.
     ///
-    /// `key` is an ordered key of at most 65535 bytes, `value` has less than 4 GiB; both lie inside
+    /// `key` is an ordered key of at most 65535 bytes, `value` has less than 2 GiB; both lie inside
     /// `source`. `segment` is the record's log segment, which counts whatever comes of the record.
     /// A value that replaces the other keeps its stamp, a merged one gets the larger of both.
+    /// `basis` is what the value was made of, if it holds all that was found then.
     /// O(log count), with one search.
     package func insert(
         _ key: ByteRange,
@@ -86,22 +91,33 @@ package final class Memtable: Sendable {
         of source: RawSpan,
         stamp: UInt64,
         segment: UInt64,
+        basis: ReadBasis = .none,
         rule: MergeRule
     ) -> ApplyOutcome.Result {
         let key = source.extracting(key.offset..<key.end)
         let value = source.extracting(value.offset..<value.end)
         let sought = SoughtKey(key)
+        // What was frozen meanwhile may hold what the value lacks.
+        var isWhole = basis.memtable == number
         if segment < oldestSegment { self.segment.store(segment, ordering: .relaxed) }
         guard let leaf = leaf(of: sought, key) else {
-            insertFirst(slot(sought, add(key, value, stamp: stamp)))
+            insertFirst(slot(sought, add(key, value, stamp: stamp, isWhole: isWhole)))
             return .inserted
         }
         let (index, isEqual) = leaf.search(leaf.count, sought, key)
         guard isEqual else {
-            insert(slot(sought, add(key, value, stamp: stamp)), at: index, of: leaf)
+            let entry = add(key, value, stamp: stamp, isWhole: isWhole)
+            insert(slot(sought, entry), at: index, of: leaf)
             return .inserted
         }
         let existing = leaf.entry(index)
+        if isWhole, basis.entry == existing.reference {
+            // The value was made of this entry, and has all of it.
+            let entry = add(key, value, stamp: max(stamp, existing.stamp), isWhole: true)
+            leaf.setEntry(index, entry.reference)
+            return .inserted
+        }
+        isWhole = isWhole || existing.isWhole
         let (outcome, replacement) = existing.withBytes {
             _,
             held -> (ApplyOutcome.Result, MemtableEntry?) in
@@ -109,11 +125,12 @@ package final class Memtable: Sendable {
             case .keepExisting:
                 return (.keptExisting(held.array()), nil)
             case .takeIncoming:
-                return (.inserted, add(key, value, stamp: stamp))
+                return (.inserted, add(key, value, stamp: stamp, isWhole: isWhole))
             case .merged(let bytes):
                 noteOldest(stamp)
                 let larger = max(stamp, existing.stamp)
-                return (.merged, add(key, bytes.span.bytes, stamp: larger))
+                let merged = bytes.span.bytes
+                return (.merged, add(key, merged, stamp: larger, isWhole: isWhole))
             }
         }
         if let replacement { leaf.setEntry(index, replacement.reference) }
@@ -121,8 +138,13 @@ package final class Memtable: Sendable {
     }
 
     /// Writes an entry and counts what readers may rely on before they can see it.
-    private func add(_ key: RawSpan, _ value: RawSpan, stamp: UInt64) -> MemtableEntry {
-        let entry = MemtableEntry(in: entries, key, value, stamp: stamp)
+    private func add(
+        _ key: RawSpan,
+        _ value: RawSpan,
+        stamp: UInt64,
+        isWhole: Bool
+    ) -> MemtableEntry {
+        let entry = MemtableEntry(in: entries, key, value, stamp: stamp, isWhole: isWhole)
         let bytes = entryBytes.load(ordering: .relaxed) + key.byteCount + value.byteCount
         entryBytes.store(bytes, ordering: .relaxed)
         if stamp > newestStamp { newest.store(stamp, ordering: .relaxed) }
@@ -156,11 +178,13 @@ package final class Memtable: Sendable {
         _ key: RawSpan,
         _ body: (_ value: RawSpan, _ stamp: UInt64) -> R
     ) -> R? {
-        // The spans lent lie in the arena, which must outlive the call of `body`.
-        withExtendedLifetime(self) {
-            guard let entry = entry(of: key) else { return nil }
-            return entry.withBytes { _, value in body(value, entry.stamp) }
-        }
+        lend(key) { entry in entry.withBytes { _, value in body(value, entry.stamp) } }
+    }
+
+    /// Lends the entry of a key, if it is here; from any thread.
+    func lend<R>(_ key: RawSpan, _ body: (MemtableEntry) -> R) -> R? {
+        // The entry lies in the arena, which must outlive the call of `body`.
+        withExtendedLifetime(self) { entry(of: key).map(body) }
     }
 
     /// Whether the key is here; from any thread.

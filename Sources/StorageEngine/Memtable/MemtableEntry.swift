@@ -4,12 +4,13 @@ internal import ByteCoding
 ///
 ///     entry := stamp: uint64, valueLength: uint32, keyLength: uint16, key, value
 ///
-/// In the byte order of the machine and without alignment. The bytes are written by `init(_:_:…)`
+/// The highest bit of the value's length says that the entry is whole. In the byte order of the machine and without alignment. The bytes are written by `init(_:_:…)`
 /// and never change; the memory lives as long as the arena. So an entry may be read by any thread
 /// that got its reference by an acquiring load of a word to which it was stored releasing, and that
 /// keeps the arena alive meanwhile.
 struct MemtableEntry {
     static let headerSize = 14
+    private static let wholeFlag: UInt32 = 1 << 31
 
     private let base: UnsafeRawPointer
 
@@ -23,18 +24,20 @@ struct MemtableEntry {
 
     /// Writes an entry.
     ///
-    /// The key has at most 65535 bytes and the value less than 4 GiB.
+    /// The key has at most 65535 bytes and the value less than 2 GiB.
     init(
         in arena: borrowing Arena,
         _ key: RawSpan,
         _ value: RawSpan,
-        stamp: UInt64
+        stamp: UInt64,
+        isWhole: Bool
     ) {
         let keyCount = key.byteCount
         let valueCount = value.byteCount
         let memory = unsafe arena.take(Self.headerSize + keyCount + valueCount, alignment: 1)
         unsafe memory.storeBytes(of: stamp, as: UInt64.self)
-        unsafe memory.storeBytes(of: UInt32(valueCount), toByteOffset: 8, as: UInt32.self)
+        let length = UInt32(valueCount) | (isWhole ? Self.wholeFlag : 0)
+        unsafe memory.storeBytes(of: length, toByteOffset: 8, as: UInt32.self)
         unsafe memory.storeBytes(of: UInt16(keyCount), toByteOffset: 12, as: UInt16.self)
         // Both lie behind the header, in the bytes taken for them.
         let keyStart = unsafe memory + Self.headerSize
@@ -54,9 +57,12 @@ struct MemtableEntry {
 
     var stamp: UInt64 { unsafe base.loadUnaligned(as: UInt64.self) }
 
-    private var valueCount: Int {
-        Int(unsafe base.loadUnaligned(fromByteOffset: 8, as: UInt32.self))
-    }
+    private var length: UInt32 { unsafe base.loadUnaligned(fromByteOffset: 8, as: UInt32.self) }
+
+    private var valueCount: Int { Int(length & ~Self.wholeFlag) }
+
+    /// Whether the tree holds nothing of the key below this memtable that is not in the entry.
+    var isWhole: Bool { length & Self.wholeFlag != 0 }
 
     private var keyCount: Int {
         Int(unsafe base.loadUnaligned(fromByteOffset: 12, as: UInt16.self))
