@@ -59,9 +59,15 @@ extension TreeView {
                 guard let part = run.part(for: key), part.table.mayContain(hash: hash) else {
                     continue
                 }
-                if disk == .forbidden, !part.table.isCached(key) { return (.needsDisk, .none) }
                 let following = index + 1 < runs.count ? runs[index + 1].newestStamp : 0
-                try part.table.find(key) { best.take($0, $1, following, tree, body) }
+                if disk == .allowed {
+                    try part.table.find(key) { best.take($0, $1, following, tree, body) }
+                } else {
+                    let isCached = try part.table.findCached(key) {
+                        best.take($0, $1, following, tree, body)
+                    }
+                    guard isCached else { return (.needsDisk, .none) }
+                }
                 if best.answer != nil { break }
             }
         }

@@ -65,10 +65,14 @@ package final class BlockCache: Sendable {
     }
 
     /// The block of an owner at an offset; counts as a use.
+    ///
+    /// `isMissed` says whether it counts, too, where it is not there, since it is read then.
     @inline(__always)
-    package func block(_ owner: UInt64, _ offset: Int) -> Block? {
+    package func block(_ owner: UInt64, _ offset: Int, isMissed: Bool = true) -> Block? {
         let hash = hash(owner, offset)
-        return shard(hash).state.withLock { $0.block(owner, offset, hash, isUse: true) }
+        return shard(hash).state.withLock {
+            $0.block(owner, offset, hash, isUse: true, isMissed: isMissed)
+        }
     }
 
     /// The block of an owner at an offset, without any effect on how long it stays.

@@ -68,10 +68,11 @@ struct BlockCacheShard: Sendable {
         _ owner: UInt64,
         _ offset: Int,
         _ hash: UInt64,
-        isUse: Bool
+        isUse: Bool,
+        isMissed: Bool = true
     ) -> Block? {
         guard let slot = find(owner, offset, hash), let block = slots[slot].block else {
-            if isUse { statistics.misses += 1 }
+            if isUse, isMissed { statistics.misses += 1 }
             return nil
         }
         if isUse {

@@ -137,11 +137,28 @@ package final class Table: Sendable {
         }
     }
 
-    /// Whether `find` of a key would not read the disk.
-    package func isCached(_ key: RawSpan) -> Bool {
+    /// Does as `find`, unless that would read the disk.
+    ///
+    /// - Returns: whether it would not.
+    /// - Throws: as `find`.
+    package func findCached(
+        _ key: RawSpan,
+        _ body: (_ value: RawSpan, _ stamp: UInt64) -> Void
+    ) throws(StorageError) -> Bool {
         let number = blockNumber(of: key)
-        guard number >= 0, index.gap(number) == nil, let cache else { return true }
-        return cache.peek(owner, index.place(number).offset) != nil
+        guard number >= 0 else { return true }
+        guard let cache else {
+            try find(key, body)
+            return true
+        }
+        let offset = index.place(number).offset
+        guard let block = cache.block(owner, offset, isMissed: false) else {
+            if let error = gapError(number) { throw error }
+            return false
+        }
+        defer { withExtendedLifetime(block) {} }
+        _ = try find(key, in: block.entries, number, body)
+        return true
     }
 
     /// The block that holds a key if any does; −1 if none can.
