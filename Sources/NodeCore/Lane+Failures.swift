@@ -132,6 +132,8 @@ extension Lane {
             let refused = names(core.plan, core.refused)
             parts.append("\(refused) refused: \(reason(core.refusal))")
         }
+        // Of an update nobody is asked before that.
+        if parts.isEmpty { parts.append("\(identity.name) did not change its own copy in time") }
         return FailureResponse(
             code: .timeout,
             written: .unknown,

@@ -166,10 +166,8 @@ extension Lane {
     ) {
         let keyspace = target.placement.keyspace
         let level = target.level ?? keyspace.writeConsistency
-        let plan = ReplicaPlan(
-            target.placement.ring.replicas(for: Token(ofKey: bytes, target.key)),
-            view: view
-        )
+        let token = Token(ofKey: bytes, target.key)
+        let plan = ReplicaPlan(target.placement.ring.replicas(for: token), view: view)
         guard var rule = rule(level, plan, keyspace, sink, into: &effects) else { return }
         if deviation == .oneAcknowledgementLess { rule = rule.weakened() }
         let deadline = deadline(target.timeout, remaining, now)
@@ -227,6 +225,7 @@ extension Lane {
         if deviation == .removalOfEverything { context = nil }
         if refusesToStamp(sink, at: now, into: &effects) { return }
         guard let version = stamp(above: .zero, sink, now, &effects) else { return }
+        let key = bytes.array(target.key)
         let id = writes.insert(
             OpenWrite(
                 core: WriteCoordination(plan: plan, rule: rule, version: version),
@@ -238,16 +237,17 @@ extension Lane {
                 deadline: deadline,
                 keySize: target.key.count
             ),
-            holding: bytes.array(target.key)
+            holding: key
         )
-        updates[id] = OpenUpdate(change: change, context: context, mode: mode, version: version)
+        let update = OpenUpdate(change: change, context: context, mode: mode, version: version)
+        updates[id] = update
         wheel.insert(id, .deadline, due: deadline, now: now.monotonic)
         if sink.isTraced {
             traces[id] = []
             let detail = describe(level, rule, plan, usable, keyspace)
             trace(id, since: now.monotonic, at: now, identity.id, "plan", detail)
         }
-        changeOwnCopy(id, at: now, into: &effects)
+        changeOwnCopy(id, keyspace.number, token, key, update, at: now, into: &effects)
     }
 
     /// The key of an open write.
@@ -263,11 +263,24 @@ extension Lane {
     ) {
         guard let write = writes[id], let update = updates[id] else { return }
         let key = self.key(of: id, write)
+        let token = Token(ofKey: key)
+        changeOwnCopy(id, write.keyspace, token, key, update, at: now, into: &effects)
+    }
+
+    private mutating func changeOwnCopy(
+        _ id: RequestID,
+        _ keyspace: KeyspaceNumber,
+        _ token: Token,
+        _ key: [UInt8],
+        _ update: OpenUpdate,
+        at now: Instant,
+        into effects: inout Effects
+    ) {
         effects.jobs.append(
             StorageJob(
                 origin: JobOrigin(route: .request, target: 0, correlation: id.rawValue),
-                keyspace: write.keyspace,
-                token: Token(ofKey: key).ordered,
+                keyspace: keyspace,
+                token: token.ordered,
                 work: .update(
                     KeyUpdate(
                         key: key,
@@ -297,33 +310,7 @@ extension Lane {
         guard let write = writes[id], var update = updates[id] else { return }
         switch result {
         case .applied(let record, let answer):
-            if answer.isFoldable { beginFold(of: id, write, at: now, into: &effects) }
-            trace(id, since: write.startedAt, at: now, identity.id, "changed", "its own copy")
-            update.answer = answer
-            if deviation == .contextOfEverything {
-                update.answer?.context =
-                    contents(of: record, update.mode, at: now.wall)?.context ?? answer.context
-            }
-            updates[id] = update
-            // Once for each eight, not for each write.
-            if answer.siblings > 0, answer.siblings % SiblingSet.warningCount == 0 {
-                effects.notices.append(
-                    .manySiblings(
-                        keyspace: write.keyspace,
-                        key: key(of: id, write),
-                        count: answer.siblings
-                    )
-                )
-            }
-            if answer.isLarge {
-                effects.notices.append(
-                    .largeRecord(
-                        keyspace: write.keyspace,
-                        key: key(of: id, write)
-                    )
-                )
-            }
-            spread(record, of: id, .foreground, at: now, into: &effects)
+            changed(id, write, answer, record, at: now, into: &effects)
         case .unchanged(let record, let answer):
             update.answer = answer
             updates[id] = update
@@ -369,6 +356,41 @@ extension Lane {
             writes[id] = open
             finish(failed: id, open, isRefused: status.isRefusal, at: now, into: &effects)
         }
+    }
+
+    /// This node's own copy is changed, durably.
+    private mutating func changed(
+        _ id: RequestID,
+        _ write: OpenWrite,
+        _ answer: UpdateAnswer,
+        _ record: [UInt8],
+        at now: Instant,
+        into effects: inout Effects
+    ) {
+        if answer.isFoldable { beginFold(of: id, write, at: now, into: &effects) }
+        trace(id, since: write.startedAt, at: now, identity.id, "changed", "its own copy")
+        updates.change(id) { $0.answer = answer }
+        if deviation == .contextOfEverything, let mode = updates[id]?.mode,
+            let everything = contents(of: record, mode, at: now.wall)?.context
+        {
+            updates.change(id) { $0.answer?.context = everything }
+        }
+        // Once for each eight, not for each write.
+        if answer.siblings > 0, answer.siblings % SiblingSet.warningCount == 0 {
+            effects.notices.append(
+                .manySiblings(
+                    keyspace: write.keyspace,
+                    key: key(of: id, write),
+                    count: answer.siblings
+                )
+            )
+        }
+        if answer.isLarge {
+            effects.notices.append(
+                .largeRecord(keyspace: write.keyspace, key: key(of: id, write))
+            )
+        }
+        spread(record, of: id, .foreground, at: now, into: &effects)
     }
 
     /// Sends the others what they are to join with their copies; this node's own is durable.

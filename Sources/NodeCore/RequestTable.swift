@@ -130,4 +130,14 @@ struct RequestAnnex<Value> {
             values[slot] = newValue
         }
     }
+
+    /// Changes what a request has here, in its place.
+    mutating func change(_ id: RequestID, _ body: (inout Value) -> Void) {
+        let slot = slot(of: id)
+        guard slot < owners.count, owners[slot] == id, var value = values[slot] else { return }
+        // Given away meanwhile, so that it is nobody else's and nothing of it is copied.
+        values[slot] = nil
+        body(&value)
+        values[slot] = value
+    }
 }

@@ -268,6 +268,23 @@ import Testing
         #expect(refusal.written == .no)
     }
 
+    @Test func `a coordinator whose own disk is slow says so`() throws {
+        let cluster = try LaneCluster(["dc1": 3], mode: .counter)
+        cluster.node("dc1-n1")?.holdsUpdates = true
+        _ = update("a", .increment(5, id: []), at: "dc1-n1", .quorum, cluster)
+        cluster.advance(.seconds(2))
+        let answer = try #require(cluster.answers.last)
+        let failure = try failure(cluster.outcome(answer.correlation))
+        #expect(failure.code == .timeout)
+        #expect(failure.written == .unknown)
+        #expect(
+            failure.message == "QUORUM got 0 of 2 acknowledgements for \"a\"; dc1-n1 did not "
+                + "change its own copy in time."
+        )
+        cluster.release("dc1-n1")
+        #expect(cluster.answers.count == 1)
+    }
+
     @Test func `a retry is on as many replicas as its level asks for before it is answered`()
         throws
     {
