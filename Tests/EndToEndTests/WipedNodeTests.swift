@@ -179,6 +179,18 @@ import Testing
         }
     }
 
+    @Test func `says unknown though it has started before any other could tell it`() async throws {
+        try await TestCluster.run { cluster in
+            try await succeed("put", "demo/k", "1", "-c", "ALL", in: cluster)
+            for node in Self.nodes { try await dev(["kill"], node, in: cluster) }
+            try await dev(["wipe", "start", "kill", "start", "kill"], "dc1-n1", in: cluster)
+            for node in Self.nodes.reversed() { try await dev(["start"], node, in: cluster) }
+            try await expectUnknown("demo/k", on: "dc1-n1", in: cluster)
+            let read = try await cluster.starling("get", "demo/k", "-c", "QUORUM")
+            #expect(read.output == "1\n", "\(read)")
+        }
+    }
+
     @Test func `is started by dev too, though it is the first, and finds its keyspaces again`()
         async throws
     {
