@@ -179,7 +179,7 @@ extension ByteWriter {
         var kept = 0
         var actors = 0
         var after: [VersionVector.Entry] = []
-        after.reserveCapacity(context.count + 1)
+        after.reserveCapacity(max(context.count, local?.actorCount ?? 0) + 1)
         while true {
             let told = index < context.count ? context[index] : nil
             var least = isOwnWritten ? nil : id

@@ -262,7 +262,7 @@ package struct ControlPlane: ~Copyable {
         case .same:
             break
         case .rolledBack:
-            // Each connection of that life presents it; once is enough.
+            // Each new link hears it; once is enough.
             guard peers[Int(node.rawValue)]?.olderLife != incarnation else { return }
             peers[Int(node.rawValue)]?.olderLife = incarnation
             let seen = incarnations[node]?.start ?? 0

@@ -97,12 +97,14 @@ extension Lane {
 
     /// The failure of a write that was sent but did not reach its level.
     ///
-    /// `isRepeatable`: whether sending it again does no more than sending it once.
+    /// `isRepeatable`: whether sending it again does no more than sending it once. `isUpdate`:
+    /// whether this node's own copy is changed before any other is asked.
     func unfinished(
         _ write: OpenWrite,
         key: [UInt8],
         isRefused: Bool,
-        isRepeatable: Bool
+        isRepeatable: Bool,
+        isUpdate: Bool
     ) -> FailureResponse {
         let core = write.core
         let counted = core.rule.counted(core.acknowledged)
@@ -132,8 +134,12 @@ extension Lane {
             let refused = names(core.plan, core.refused)
             parts.append("\(refused) refused: \(reason(core.refusal))")
         }
-        // Of an update nobody is asked before that.
-        if parts.isEmpty { parts.append("\(identity.name) did not change its own copy in time") }
+        if parts.isEmpty, isUpdate, core.contacted.isEmpty {
+            parts.append("\(identity.name) had not changed its own copy yet")
+        } else if parts.isEmpty {
+            let others = ReplicaBits(first: core.plan.count).subtracting(core.contacted)
+            parts.append("\(names(core.plan, others)) could not be asked")
+        }
         return FailureResponse(
             code: .timeout,
             written: .unknown,

@@ -479,7 +479,8 @@ extension Lane {
             write,
             key: key,
             isRefused: isRefused,
-            isRepeatable: updates[id]?.change.isRepeatable ?? true
+            isRepeatable: updates[id]?.change.isRepeatable ?? true,
+            isUpdate: updates[id] != nil
         )
         failure.trace = traces[id] ?? []
         fail(write.sink, failure, into: &effects)

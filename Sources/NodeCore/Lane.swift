@@ -30,7 +30,7 @@ package struct Lane: ~Copyable {
     var scans: RequestTable<OpenScan>
     var forwards: RequestTable<OpenForward>
     var parked: [ParkedFrame] = []
-    /// Of the open writes, those in keyspaces that are not lww; only looked up.
+    /// Of the open writes, those in keyspaces that are not lww.
     var updates = RequestAnnex<OpenUpdate>()
     /// By the read that came before; only looked up.
     var folds: [RequestID: OpenFold] = [:]

@@ -19,11 +19,11 @@ package enum NodeNotice: Equatable, Sendable {
     case largeRecord(keyspace: KeyspaceNumber, key: [UInt8])
     /// Entries of a counter that no retry needs any more went into its totals.
     case counterFolded(keyspace: KeyspaceNumber)
-    /// A peer presents a lower start number than it did before, or another incarnation for the
-    /// same one: its disk went back in time, or is new. Told once for each such life.
+    /// A peer answers with a lower start number than it did before, or another incarnation for
+    /// the same one: its disk went back in time, or is new. Told once for each such life.
     case peerRolledBack(NodeID, seen: UInt64, presented: UInt64)
-    /// A peer has seen a later life of this node than the present one: this node's disk went back
-    /// in time, or is new. It reads nothing to anybody until it is repaired.
+    /// A peer has seen a life of this node that its disk does not remember: the disk went back in
+    /// time, or is new. It reads nothing to anybody until it is repaired.
     case rolledBack(seenBy: NodeID, start: UInt64)
     /// A peer's clock is so far ahead that its timestamp was not taken in.
     case clockAhead(NodeID, timestamp: HybridTimestamp)

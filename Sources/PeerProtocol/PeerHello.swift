@@ -29,7 +29,7 @@ package struct PeerHello: Equatable, Sendable {
     package var incarnation: Incarnation
     /// The highest incarnation that it has seen of the node it speaks to; nil for none.
     ///
-    /// A node that finds a higher one than its own has woken up with an older disk.
+    /// A node whose disk does not remember it has woken up with an older disk.
     package var known: Incarnation?
     /// What the connection is for.
     package var peerClass: PeerClass

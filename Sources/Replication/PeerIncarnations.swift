@@ -2,7 +2,7 @@ package import ByteCoding
 package import Causality
 package import ClusterPrimitives
 
-/// The highest incarnation that a node has seen of each other one.
+/// The highest incarnation with which each other node has answered.
 ///
 ///     incarnations := count: uint16, (node: uint16, incarnation (24 bytes)) × count, ascending
 package struct PeerIncarnations: Equatable, Sendable {
@@ -43,7 +43,7 @@ package struct PeerIncarnations: Equatable, Sendable {
         entries.first { $0.node == node }?.incarnation
     }
 
-    /// Takes in what a node presented.
+    /// Takes in what a node answered.
     ///
     /// - Returns: how that stands to the highest that was seen; the first is newer than none.
     package mutating func note(_ incarnation: Incarnation, of node: NodeID) -> Incarnation.Standing

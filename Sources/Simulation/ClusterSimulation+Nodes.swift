@@ -353,7 +353,9 @@ extension ClusterSimulation {
     private func tickControl(_ node: SimulatedNode, _ life: Int) {
         guard node.life == life, let process = node.process else { return }
         let now = instant(of: node)
-        process.control.update(load: process.store.load)
+        if agenda.now % 1_000_000_000 < 50_000_000 {
+            process.control.update(load: process.store.load)
+        }
         // A store that refuses writes syncs nothing, and still has upkeep to do.
         maintain(node, process)
         controlTurn(node) { $0.control.tick(at: now, into: &$0.controlEffects) }

@@ -278,11 +278,31 @@ import Testing
         #expect(failure.code == .timeout)
         #expect(failure.written == .unknown)
         #expect(
-            failure.message == "QUORUM got 0 of 2 acknowledgements for \"a\"; dc1-n1 did not "
-                + "change its own copy in time."
+            failure.message == "QUORUM got 0 of 2 acknowledgements for \"a\"; dc1-n1 had not "
+                + "changed its own copy yet."
         )
         cluster.release("dc1-n1")
         #expect(cluster.answers.count == 1)
+    }
+
+    @Test func `a coordinator that loses the others while it writes its own copy names them`()
+        throws
+    {
+        let cluster = try LaneCluster(["dc1": 3], mode: .counter)
+        cluster.node("dc1-n1")?.holdsUpdates = true
+        _ = update("a", .increment(5, id: []), at: "dc1-n1", .quorum, cluster)
+        for name in ["dc1-n2", "dc1-n3"] {
+            cluster.breakLinks(to: name)
+            cluster.set(name, isUp: false)
+        }
+        cluster.release("dc1-n1")
+        let answer = try #require(cluster.answers.last)
+        let failure = try failure(cluster.outcome(answer.correlation))
+        #expect(failure.written == .unknown)
+        #expect(
+            failure.message == "QUORUM got 1 of 2 acknowledgements for \"a\"; dc1-n2, dc1-n3 "
+                + "could not be asked."
+        )
     }
 
     @Test func `a retry is on as many replicas as its level asks for before it is answered`()

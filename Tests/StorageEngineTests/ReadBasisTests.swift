@@ -20,21 +20,30 @@ import Testing
         return (value, basis)
     }
 
-    private static func write(_ pending: Pending, _ engine: Engine) throws {
+    private static func made(_ writes: [Pending]) -> WriteBatch {
         var batch = WriteBatch()
-        batch.put(
-            tree: 1,
-            prefix: 0,
-            key: Array(pending.key.utf8),
-            value: pending.value,
-            stamp: 1,
-            basis: pending.basis
-        )
-        try engine.write(batch)
+        for write in writes {
+            batch.put(
+                tree: 1,
+                prefix: 0,
+                key: Array(write.key.utf8),
+                value: write.value,
+                stamp: 1,
+                basis: write.basis
+            )
+        }
+        return batch
+    }
+
+    /// A batch that is durable and cannot be read yet.
+    private struct Unapplied {
+        var writes: [Pending]
+        var batch: WriteBatch
+        var position: AppendedPosition
     }
 
     /// Whatever is written, frozen, flushed, merged and opened again between the read and the
-    /// write that is made of it.
+    /// write that is made of it, and before that can be read.
     @Test(arguments: 1...60 as ClosedRange<UInt64>)
     func `hides nothing that came meanwhile`(seed: UInt64) throws {
         var random = SeededRandom(seed: seed)
@@ -43,36 +52,64 @@ import Testing
         try engine.createTree(1, rule: union)
         var model: [String: [UInt8]] = [:]
         var pending: [Pending] = []
-        for _ in 0..<200 {
+        var unapplied: [Unapplied] = []
+        func apply(_ one: Unapplied) {
+            engine.apply(one.batch, at: one.position)
+            for write in one.writes {
+                model[write.key] = Self.united(model[write.key] ?? [], write.value)
+            }
+        }
+        for _ in 0..<300 {
             let key = random.pick(["a", "b", "c"])
             let byte = UInt8(random.below(256))
-            switch random.below(16) {
-            case 0..<5:
-                try engine.put(batch(key, [byte]))
-                model[key] = Self.united(model[key] ?? [], [byte])
-            case 5..<9:
-                let (value, basis) = try Self.read(engine, key)
-                #expect(value == model[key] ?? [])
-                let made = Self.united(value, [byte])
-                pending.append(Pending(key: key, value: made, basis: basis))
-            case 9..<12:
-                guard !pending.isEmpty else { continue }
-                let write = pending.remove(at: random.below(pending.count))
-                try Self.write(write, engine)
-                model[write.key] = Self.united(model[write.key] ?? [], write.value)
-            case 12:
-                _ = try engine.snapshot(tree: 1)
-            case 13:
-                try engine.flush(tree: 1)
+            switch random.below(18) {
+            case 0..<3:
+                pending.append(Pending(key: key, value: [byte], basis: .none))
+            case 3..<8:
+                let (found, basis) = try Self.read(engine, key)
+                #expect(found == model[key] ?? [])
+                let value = Self.united(found, [byte])
+                pending.append(Pending(key: key, value: value, basis: basis))
+            case 8..<11:
+                var writes: [Pending] = []
+                for _ in 0..<random.number(in: 1...3) where !pending.isEmpty {
+                    writes.append(pending.remove(at: random.below(pending.count)))
+                }
+                let batch = Self.made(writes)
+                let position = try engine.append(batch)
+                try engine.sync()
+                unapplied.append(Unapplied(writes: writes, batch: batch, position: position))
+            case 11..<14:
+                if !unapplied.isEmpty { apply(unapplied.remove(at: random.below(unapplied.count))) }
             case 14:
+                _ = try engine.snapshot(tree: 1)
+            case 15:
+                try engine.flush(tree: 1)
+            case 16:
                 try engine.compact(tree: 1)
             default:
+                for one in unapplied { apply(one) }
+                unapplied = []
                 try engine.close()
                 engine = try openEngine(disk)
             }
             let (value, _) = try Self.read(engine, key)
             #expect(value == model[key] ?? [], "\(key)")
         }
+        for one in unapplied { apply(one) }
+        try engine.close()
+    }
+
+    /// A stamp that decides may be above that of what was made of the value.
+    @Test func `is joined all the same where stamps decide`() throws {
+        let engine = try openEngine(InMemoryFileSystem())
+        try engine.createTree(1, rule: newestWins)
+        try engine.put(batch("a", [9], stamp: 9))
+        let (_, basis) = try Self.read(engine, "a")
+        var batch = WriteBatch()
+        batch.put(tree: 1, prefix: 0, key: [97], value: [5], stamp: 5, basis: basis)
+        try engine.write(batch)
+        #expect(try Self.read(engine, "a").0 == [9])
         try engine.close()
     }
 
@@ -88,7 +125,7 @@ import Testing
         try engine.put(batch("a", [2]))
         #expect(try fromMemory() == .needsDisk)
         let (value, basis) = try Self.read(engine, "a")
-        try Self.write(Pending(key: "a", value: value + [3], basis: basis), engine)
+        try engine.write(Self.made([Pending(key: "a", value: value + [3], basis: basis)]))
         #expect(try fromMemory() == .found([1, 2, 3], stamp: 1))
         // What comes later is joined with it, and it stays whole.
         try engine.put(batch("a", [4]))

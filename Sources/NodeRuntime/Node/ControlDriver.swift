@@ -267,6 +267,7 @@ extension ControlDriver: PeerLinkOwner {
         lastReasons[link.node] = nil
         logger.debug("peer connected", metadata: ["peer": "\(link.name)"])
         let now = SystemClock.now
+        if let known = hello.known, identity.lives.hasLost(known) { tellLanes { $0.distrust() } }
         step { plane, effects in
             plane.wasSeen(as: hello.known, by: link.node, at: now, into: &effects)
             plane.peerAnswered(link.node, as: hello.incarnation, into: &effects)

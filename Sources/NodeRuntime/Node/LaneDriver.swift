@@ -408,6 +408,10 @@ final class LaneDriver {
     /// A life of this node is on disk as lost.
     func update(lostLife: UInt64) {
         self.lostLife = lostLife
+    }
+
+    /// Acknowledged writes are missing in the store.
+    func distrust() {
         storage.store.distrust()
     }
 
@@ -416,7 +420,7 @@ final class LaneDriver {
     /// Where the disk lacks that life, none of the peer's requests comes before the store knows it.
     func wasSeen(as known: Incarnation?, by node: NodeID) {
         guard let known, identity.lives.hasLost(known) else { return }
-        storage.store.distrust()
+        distrust()
         router?.control.execute { $0.wasSeen(as: known, by: node) }
     }
 

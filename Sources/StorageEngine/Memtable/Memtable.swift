@@ -83,7 +83,8 @@ package final class Memtable: Sendable {
     /// `key` is an ordered key of at most 65535 bytes, `value` has less than 2 GiB; both lie inside
     /// `source`. `segment` is the record's log segment, which counts whatever comes of the record.
     /// A value that replaces the other keeps its stamp, a merged one gets the larger of both.
-    /// `basis` is what the value was made of, if it holds all that was found then.
+    /// `basis` is what the value was made of, if it holds all that was found then: it replaces that
+    /// unjoined, under the larger stamp.
     /// O(log count), with one search.
     package func insert(
         _ key: ByteRange,
@@ -97,8 +98,9 @@ package final class Memtable: Sendable {
         let key = source.extracting(key.offset..<key.end)
         let value = source.extracting(value.offset..<value.end)
         let sought = SoughtKey(key)
-        // What was frozen meanwhile may hold what the value lacks.
-        var isWhole = basis.memtable == number
+        // What was frozen meanwhile may hold what the value lacks. Where stamps decide, the value
+        // may be of an older one than what it was made of.
+        var isWhole = basis.memtable == number && !rule.newestStampWins
         if segment < oldestSegment { self.segment.store(segment, ordering: .relaxed) }
         guard let leaf = leaf(of: sought, key) else {
             insertFirst(slot(sought, add(key, value, stamp: stamp, isWhole: isWhole)))
@@ -113,7 +115,9 @@ package final class Memtable: Sendable {
         let existing = leaf.entry(index)
         if isWhole, basis.entry == existing.reference {
             // The value was made of this entry, and has all of it.
-            let entry = add(key, value, stamp: max(stamp, existing.stamp), isWhole: true)
+            let larger = max(stamp, existing.stamp)
+            noteOldest(stamp)
+            let entry = add(key, value, stamp: larger, isWhole: true)
             leaf.setEntry(index, entry.reference)
             return .inserted
         }

@@ -4,10 +4,11 @@ internal import ByteCoding
 ///
 ///     entry := stamp: uint64, valueLength: uint32, keyLength: uint16, key, value
 ///
-/// The highest bit of the value's length says that the entry is whole. In the byte order of the machine and without alignment. The bytes are written by `init(_:_:…)`
-/// and never change; the memory lives as long as the arena. So an entry may be read by any thread
-/// that got its reference by an acquiring load of a word to which it was stored releasing, and that
-/// keeps the arena alive meanwhile.
+/// The highest bit of the value's length says that the entry is whole. All in the byte order of the
+/// machine and without alignment. The bytes are written by `init(_:_:…)` and never change; the memory
+/// lives as long as the arena. So an entry may be read by any thread that got its reference by an
+/// acquiring load of a word to which it was stored releasing, and that keeps the arena alive
+/// meanwhile.
 struct MemtableEntry {
     static let headerSize = 14
     private static let wholeFlag: UInt32 = 1 << 31
@@ -34,6 +35,7 @@ struct MemtableEntry {
     ) {
         let keyCount = key.byteCount
         let valueCount = value.byteCount
+        precondition(valueCount < Int(Self.wholeFlag), "a value has less than 2 GiB")
         let memory = unsafe arena.take(Self.headerSize + keyCount + valueCount, alignment: 1)
         unsafe memory.storeBytes(of: stamp, as: UInt64.self)
         let length = UInt32(valueCount) | (isWhole ? Self.wholeFlag : 0)
