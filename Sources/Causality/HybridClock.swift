@@ -70,6 +70,13 @@ public struct HybridClock: Sendable {
         !Self.isBeyondOffset(timestamp, at: max(wall, latest.wall))
     }
 
+    /// By how many milliseconds this node's readings would lie ahead of what others believe,
+    /// since its wall clock was ahead in an earlier life; 0 where they would not.
+    public func lead(at wall: WallClockTime) -> UInt64 {
+        guard !believes(floor.next, at: wall) else { return 0 }
+        return floor.wall.milliseconds - wall.milliseconds
+    }
+
     /// Takes in the timestamp that a message carries; one beyond the offset is left out.
     ///
     /// - Returns: whether it was believed.

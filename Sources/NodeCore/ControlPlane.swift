@@ -150,7 +150,8 @@ package struct ControlPlane: ~Copyable {
     private mutating func raiseClockBound(at now: Instant, into effects: inout ControlEffects) {
         // A clock that is wrong stamps nothing, and would be believed only when its bound is past.
         guard !ClockHealth.isOff(clockHealth.deviation(at: now.wall, now.monotonic)),
-            !isClockBoundPending, let bound = clock.boundToPersist(at: now.wall)
+            clock.lead(at: now.wall) == 0, !isClockBoundPending,
+            let bound = clock.boundToPersist(at: now.wall)
         else { return }
         isClockBoundPending = true
         persist(.clockBound(bound), then: .raiseClock(bound), into: &effects)

@@ -1,4 +1,5 @@
 package import ByteCoding
+import Causality
 import ClientProtocol
 import ClusterPrimitives
 import Partitioning
@@ -282,9 +283,11 @@ extension Lane {
         return true
     }
 
-    /// Whether this node's clock is so far from the others' that nobody would believe its stamps.
+    /// Whether this node's clock is, or was in an earlier life, so far from the others' that
+    /// nobody would believe its stamps.
     func isClockOff(at now: Instant) -> Bool {
-        ClockHealth.isOff(liveness.clock.deviation(at: now.wall, now.monotonic))
+        clock.lead(at: now.wall) > 0
+            || ClockHealth.isOff(liveness.clock.deviation(at: now.wall, now.monotonic))
     }
 
     /// Tells the asker of a write that this node's clock does not allow a stamp, where it does not.
@@ -295,16 +298,27 @@ extension Lane {
         at now: Instant,
         into effects: inout Effects
     ) -> Bool {
-        guard isClockOff(at: now) else { return false }
         let deviation = liveness.clock.deviation(at: now.wall, now.monotonic)
-        let side = deviation < 0 ? "behind" : "ahead of"
+        let lead = clock.lead(at: now.wall)
+        let what: String
+        let remedy: String
+        if ClockHealth.isOff(deviation) {
+            let side = deviation < 0 ? "behind" : "ahead of"
+            what = "clock is \(deviation.magnitude) ms \(side) those of the other nodes"
+            remedy = "set the clock right"
+        } else if lead > 0 {
+            what = "clock was \(lead) ms ahead of now in an earlier run"
+            remedy = "this one stamps writes again once that time has come"
+        } else {
+            return false
+        }
         fail(
             sink,
             FailureResponse(
                 code: .unavailable,
-                message: "\(identity.name)'s clock is \(deviation.magnitude) ms \(side) those of "
-                    + "the other nodes, so it stamps no write, and no replica could be handed it",
-                advice: "Nothing was written. Ask another node, and set the clock right."
+                message: "\(identity.name)'s \(what), so it stamps no write, and no replica could "
+                    + "be handed it",
+                advice: "Nothing was written. Ask another node; \(remedy)."
             ),
             into: &effects
         )

@@ -102,6 +102,20 @@ import Testing
         #expect(clock.latest == edge)
     }
 
+    @Test func `knows that nobody would believe it where it was far ahead in an earlier life`() {
+        let bound = HybridTimestamp(wall: WallClockTime(milliseconds: 10_000))
+        var clock = HybridClock(bound: bound)
+        func lead(_ wall: UInt64) -> UInt64 { clock.lead(at: WallClockTime(milliseconds: wall)) }
+        #expect(lead(1000) == 9000)
+        #expect(lead(9500) == 500)
+        #expect(lead(9501) == 0)
+        #expect(lead(20_000) == 0)
+        // Where all clocks were set back together, the others' timestamps say so.
+        let seen = HybridTimestamp(wall: WallClockTime(milliseconds: 9600))
+        clock.merge(seen, at: WallClockTime(milliseconds: 9400))
+        #expect(lead(1000) == 0)
+    }
+
     @Test func `at the end of time gives no stamp twice`() {
         var clock = HybridClock(bound: HybridTimestamp(rawValue: .max - 1))
         clock.boundPersisted(HybridTimestamp(rawValue: .max))

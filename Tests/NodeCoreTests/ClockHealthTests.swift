@@ -109,6 +109,35 @@ import Testing
     }
 
     @Test(arguments: [ConflictMode.lww, .siblings])
+    func `a coordinator whose clock was ahead in an earlier life hands writes on until then`(
+        mode: ConflictMode
+    ) throws {
+        let start = WallClockTime(milliseconds: 1_700_000_060_000)
+        let cluster = try LaneCluster(
+            ["dc1": 3],
+            mode: mode,
+            clockStarts: ["dc1-n1": HybridTimestamp(wall: start)]
+        )
+        func coordinator(_ key: String) throws -> NodeID? {
+            guard case .written(let response) = cluster.put(key, "1", at: "dc1-n1", .quorum)
+            else { return nil }
+            return response.coordinator
+        }
+        #expect(try coordinator("a") != cluster.id("dc1-n1"))
+        for name in ["dc1-n2", "dc1-n3"] { cluster.set(name, isUp: false) }
+        guard case .failed(let failure) = cluster.put("a", "2", at: "dc1-n1", .one) else {
+            Issue.record("it stamped a write a minute ahead")
+            return
+        }
+        #expect(failure.code == .unavailable)
+        #expect(failure.written == .no)
+        #expect(failure.message.contains("dc1-n1's clock was 60000 ms ahead of now"))
+        for name in ["dc1-n2", "dc1-n3"] { cluster.set(name, isUp: true) }
+        cluster.advance(.milliseconds(59_501))
+        #expect(try coordinator("b") == cluster.id("dc1-n1"))
+    }
+
+    @Test(arguments: [ConflictMode.lww, .siblings])
     func `where nobody can be handed the write, the clock is named`(mode: ConflictMode) throws {
         let cluster = try LaneCluster(["dc1": 3], mode: mode)
         cluster.set("dc1-n2", isUp: false)

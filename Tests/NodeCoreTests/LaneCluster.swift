@@ -61,7 +61,8 @@ final class LaneCluster {
         nodesPerDatacenter: Int = 3,
         datacenters: [String] = ["dc1", "dc2"],
         mode: ConflictMode = .lww,
-        settings: NodeSettings = NodeSettings()
+        settings: NodeSettings = NodeSettings(),
+        clockStarts: [String: HybridTimestamp] = [:]
     ) throws {
         var members: [FoundingMember] = []
         for datacenter in datacenters {
@@ -108,7 +109,7 @@ final class LaneCluster {
                         secrets: [[UInt8](repeating: 7, count: 32)]
                     ),
                     clockBound: bound,
-                    clockStart: .zero,
+                    clockStart: clockStarts[member.name] ?? .zero,
                     random: SeededRandom(seed: UInt64(member.id.rawValue))
                 ),
                 actor: actor

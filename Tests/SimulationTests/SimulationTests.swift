@@ -129,6 +129,11 @@ private func report(
         #expect(report.violations == [])
     }
 
+    /// A node whose clock had been ahead began there again, from an older copy of its disk.
+    @Test func `a node that was ahead in an earlier life gives no stamp twice`() {
+        #expect(report(700_967, seconds: 60) { $0.mode = .lww }.violations == [])
+    }
+
     /// A coordinator that held nothing visible took that for all its writer had seen.
     @Test func `no value stands beside the one that replaced it`() {
         let report = report(39, seconds: 20) {

@@ -186,7 +186,7 @@ struct RunningNode: Sendable {
         let wait = min(Duration.milliseconds(ahead), HybridClock.reserve)
         if wait < .milliseconds(ahead) {
             logger.warning(
-                "the clock went back since this node ran last: writes that it coordinates fail",
+                "the clock went back since this node ran last: others have to coordinate writes",
                 metadata: ["ahead_ms": "\(ahead)"]
             )
         }
