@@ -283,48 +283,6 @@ extension Lane {
         return true
     }
 
-    /// Whether this node's clock is, or was in an earlier life, so far from the others' that
-    /// nobody would believe its stamps.
-    func isClockOff(at now: Instant) -> Bool {
-        clock.lead(at: now.wall) > 0
-            || ClockHealth.isOff(liveness.clock.deviation(at: now.wall, now.monotonic))
-    }
-
-    /// Tells the asker of a write that this node's clock does not allow a stamp, where it does not.
-    ///
-    /// - Returns: whether it was told.
-    func refusesToStamp(
-        _ sink: ResponseSink,
-        at now: Instant,
-        into effects: inout Effects
-    ) -> Bool {
-        let deviation = liveness.clock.deviation(at: now.wall, now.monotonic)
-        let lead = clock.lead(at: now.wall)
-        let what: String
-        let remedy: String
-        if ClockHealth.isOff(deviation) {
-            let side = deviation < 0 ? "behind" : "ahead of"
-            what = "clock is \(deviation.magnitude) ms \(side) those of the other nodes"
-            remedy = "set the clock right"
-        } else if lead > 0 {
-            what = "clock was \(lead) ms ahead of now in an earlier run"
-            remedy = "this one stamps writes again once that time has come"
-        } else {
-            return false
-        }
-        fail(
-            sink,
-            FailureResponse(
-                code: .unavailable,
-                message: "\(identity.name)'s \(what), so it stamps no write, and no replica could "
-                    + "be handed it",
-                advice: "Nothing was written. Ask another node; \(remedy)."
-            ),
-            into: &effects
-        )
-        return true
-    }
-
     /// The answer to a request that was handed over.
     mutating func forwardReply(
         _ id: RequestID,

@@ -10,8 +10,6 @@ struct OpenUpdate {
     var change: RecordUpdate
     var context: CausalContext?
     var mode: RecordMode
-    /// The stamp of the write.
-    var version: Version
     /// How often it was stamped.
     var stampCount = 1
     /// What the other replicas hold, joined; nil where they were not asked.
@@ -30,16 +28,6 @@ struct OpenUpdate {
 extension Lane {
     /// The most stamps that one update is given: each is above what the copy held before.
     private static var maximumStamps: Int { 4 }
-
-    /// What a client asks for, whichever request it came in.
-    struct UpdateTarget {
-        var kind: ClientKind
-        var placement: ClusterView.Placement
-        var level: ConsistencyLevel?
-        var timeout: UInt32
-        var key: ByteRange
-        var context: ByteRange
-    }
 
     /// Coordinates a change of a counter, a set or a map, or hands it to a replica that does.
     mutating func begin(
@@ -68,7 +56,7 @@ extension Lane {
             case .change(let field, let change): .change(field: field, change)
             case .removeField(let field): .removeField(field)
             }
-        let target = UpdateTarget(
+        let target = WriteTarget(
             kind: .update,
             placement: placement,
             level: request.level,
@@ -115,14 +103,7 @@ extension Lane {
                 expiry: expiry(write, placement.keyspace, now)
             )
         }
-        let target = UpdateTarget(
-            kind: kind,
-            placement: placement,
-            level: write.level,
-            timeout: write.timeout,
-            key: write.key,
-            context: write.context
-        )
+        let target = WriteTarget(write, kind, placement)
         update(change, target, body, bytes, sink, remaining, now, &effects)
     }
 
@@ -156,7 +137,7 @@ extension Lane {
 
     private mutating func update(
         _ change: RecordUpdate,
-        _ target: UpdateTarget,
+        _ target: WriteTarget,
         _ body: ByteRange,
         _ bytes: RawSpan,
         _ sink: ResponseSink,
@@ -164,37 +145,9 @@ extension Lane {
         _ now: Instant,
         _ effects: inout Effects
     ) {
-        let keyspace = target.placement.keyspace
-        let level = target.level ?? keyspace.writeConsistency
-        let token = Token(ofKey: bytes, target.key)
-        let plan = ReplicaPlan(target.placement.ring.replicas(for: token), view: view)
-        guard var rule = rule(level, plan, keyspace, sink, into: &effects) else { return }
-        if deviation == .oneAcknowledgementLess { rule = rule.weakened() }
-        let deadline = deadline(target.timeout, remaining, now)
-        if forward(
-            target.kind,
-            body,
-            of: bytes,
-            plan: plan,
-            sink: sink,
-            deadline: deadline,
-            // What is local to this datacenter no other one can serve.
-            mayLeave: !level.isLocal,
-            at: now,
-            into: &effects
-        ) {
-            return
-        }
-        let usable = usable(in: plan)
-        guard rule.isMet(by: usable) else {
-            fail(
-                sink,
-                unavailable(.write, level, rule, plan, usable, key: bytes.array(target.key)),
-                into: &effects
-            )
-            return
-        }
-        guard plan.index(of: identity.id) != nil else {
+        guard let start = start(target, body, bytes, sink, remaining, now, &effects)
+        else { return }
+        guard start.plan.index(of: identity.id) != nil else {
             fail(
                 sink,
                 FailureResponse(
@@ -208,6 +161,7 @@ extension Lane {
             )
             return
         }
+        let keyspace = target.placement.keyspace
         let mode = keyspace.mode.records
         var context: CausalContext?
         if target.context.count > 0 {
@@ -223,31 +177,13 @@ extension Lane {
             if context == nil { return }
         }
         if deviation == .removalOfEverything { context = nil }
-        if refusesToStamp(sink, at: now, into: &effects) { return }
         guard let version = stamp(above: .zero, sink, now, &effects) else { return }
         let key = bytes.array(target.key)
-        let id = writes.insert(
-            OpenWrite(
-                core: WriteCoordination(plan: plan, rule: rule, version: version),
-                sink: sink,
-                keyspace: keyspace.number,
-                level: level,
-                conflict: .restamp,
-                startedAt: now.monotonic,
-                deadline: deadline,
-                keySize: target.key.count
-            ),
-            holding: key
-        )
-        let update = OpenUpdate(change: change, context: context, mode: mode, version: version)
+        let id = open(start, target, version, .restamp, sink, holding: key, now, &effects)
+        let update = OpenUpdate(change: change, context: context, mode: mode)
+        let place = (keyspace.number, start.token, key)
+        changeOwnCopy(id, place, version, update, at: now, into: &effects)
         updates[id] = update
-        wheel.insert(id, .deadline, due: deadline, now: now.monotonic)
-        if sink.isTraced {
-            traces[id] = []
-            let detail = describe(level, rule, plan, usable, keyspace)
-            trace(id, since: now.monotonic, at: now, identity.id, "plan", detail)
-        }
-        changeOwnCopy(id, keyspace.number, token, key, update, at: now, into: &effects)
     }
 
     /// The key of an open write.
@@ -263,15 +199,14 @@ extension Lane {
     ) {
         guard let write = writes[id], let update = updates[id] else { return }
         let key = self.key(of: id, write)
-        let token = Token(ofKey: key)
-        changeOwnCopy(id, write.keyspace, token, key, update, at: now, into: &effects)
+        let place = (write.keyspace, Token(ofKey: key), key)
+        changeOwnCopy(id, place, write.core.version, update, at: now, into: &effects)
     }
 
     private mutating func changeOwnCopy(
         _ id: RequestID,
-        _ keyspace: KeyspaceNumber,
-        _ token: Token,
-        _ key: [UInt8],
+        _ place: (keyspace: KeyspaceNumber, token: Token, key: [UInt8]),
+        _ version: Version,
         _ update: OpenUpdate,
         at now: Instant,
         into effects: inout Effects
@@ -279,17 +214,17 @@ extension Lane {
         effects.jobs.append(
             StorageJob(
                 origin: JobOrigin(route: .request, target: 0, correlation: id.rawValue),
-                keyspace: keyspace,
-                token: token.ordered,
+                keyspace: place.keyspace,
+                token: place.token.ordered,
                 work: .update(
                     KeyUpdate(
-                        key: key,
+                        key: place.key,
                         change: update.change,
                         context: update.context,
-                        version: update.version,
+                        version: version,
                         wall: now.wall,
                         base: update.base,
-                        idsFrom: idsFrom(update.version)
+                        idsFrom: idsFrom(version)
                     )
                 )
             )
@@ -307,10 +242,15 @@ extension Lane {
             folded(id, fold, result, into: &effects)
             return
         }
-        guard let write = writes[id], var update = updates[id] else { return }
-        switch result {
-        case .applied(let record, let answer):
+        guard let write = writes[id] else { return }
+        if case .applied(let record, let answer) = result {
             changed(id, write, answer, record, at: now, into: &effects)
+            return
+        }
+        guard var update = updates[id] else { return }
+        switch result {
+        case .applied:
+            break
         case .unchanged(let record, let answer):
             update.answer = answer
             updates[id] = update
@@ -338,7 +278,13 @@ extension Lane {
                 forget(write: id)
                 return
             }
-            update.version = version
+            var write = write
+            write.core = WriteCoordination(
+                plan: write.core.plan,
+                rule: write.core.rule,
+                version: version
+            )
+            writes[id] = write
             update.stampCount += 1
             updates[id] = update
             changeOwnCopy(id, at: now, into: &effects)
@@ -401,21 +347,18 @@ extension Lane {
         at now: Instant,
         into effects: inout Effects
     ) {
-        guard var write = writes[id], let update = updates[id],
-            let own = write.core.plan.index(of: identity.id)
+        guard var write = writes[id], let own = write.core.plan.index(of: identity.id)
         else { return }
-        var version = update.version
-        if purpose == .repair {
+        if purpose == .repair, let mode = updates[id]?.mode {
             // Nothing was changed: it is the copy's newest version that is acknowledged.
             let range = ByteRange(offset: 0, count: record.count)
-            let summary = try? update.mode.summary(range, of: record.span.bytes)
-            version = summary?.newestVersion ?? version
+            let summary = try? mode.summary(range, of: record.span.bytes)
+            write.core = WriteCoordination(
+                plan: write.core.plan,
+                rule: write.core.rule,
+                version: summary?.newestVersion ?? write.core.version
+            )
         }
-        write.core = WriteCoordination(
-            plan: write.core.plan,
-            rule: write.core.rule,
-            version: version
-        )
         write.purpose = purpose
         write.core.contact(own)
         write.core.receive(.applied, version: write.core.version, shadow: .zero, from: own)

@@ -38,38 +38,8 @@ extension Lane {
             begin(write, kind, updating: placement, body, bytes, sink, remaining, now, &effects)
             return
         }
-        let level = write.level ?? keyspace.writeConsistency
-        let plan = ReplicaPlan(
-            placement.ring.replicas(for: Token(ofKey: bytes, write.key)),
-            view: view
-        )
-        guard var rule = rule(level, plan, keyspace, sink, into: &effects) else { return }
-        if deviation == .oneAcknowledgementLess { rule = rule.weakened() }
-        let deadline = deadline(write.timeout, remaining, now)
-        if forward(
-            kind,
-            body,
-            of: bytes,
-            plan: plan,
-            sink: sink,
-            deadline: deadline,
-            mayLeave: !level.isLocal && isClockOff(at: now),
-            at: now,
-            into: &effects
-        ) {
-            return
-        }
-        let usable = usable(in: plan)
-        guard rule.isMet(by: usable) else {
-            fail(
-                sink,
-                unavailable(.write, level, rule, plan, usable, key: bytes.array(write.key)),
-                into: &effects
-            )
-            return
-        }
-        if refusesToStamp(sink, at: now, into: &effects) { return }
-        guard
+        let target = WriteTarget(write, kind, placement)
+        guard let start = start(target, body, bytes, sink, remaining, now, &effects),
             let version = stamp(write, bytes, sink, now, &effects)
         else { return }
         let expiry = kind == .put ? expiry(write, keyspace, now) : nil
@@ -77,25 +47,10 @@ extension Lane {
         held.raw(write.key, of: bytes)
         held.recordHeader(version: version, isTombstone: kind == .delete, expiry: expiry)
         if kind == .put { held.raw(write.value, of: bytes) }
-        let open = OpenWrite(
-            core: WriteCoordination(plan: plan, rule: rule, version: version),
-            sink: sink,
-            keyspace: write.keyspace,
-            level: level,
-            // A stamp that the client chose is not exchanged for another.
-            conflict: write.timestamp > 0 ? .fail : write.conflict,
-            startedAt: now.monotonic,
-            deadline: deadline,
-            keySize: write.key.count
-        )
-        let id = writes.insert(open, holding: held.bytes)
-        wheel.insert(id, .deadline, due: deadline, now: now.monotonic)
-        if sink.isTraced {
-            traces[id] = []
-            let detail = describe(level, rule, plan, usable, keyspace)
-            trace(id, since: now.monotonic, at: now, identity.id, "plan", detail)
-        }
-        dispatch(id, usable: usable, at: now, into: &effects)
+        // A stamp that the client chose is not exchanged for another.
+        let conflict = write.timestamp > 0 ? .fail : write.conflict
+        let id = open(start, target, version, conflict, sink, holding: held.bytes, now, &effects)
+        dispatch(id, usable: start.usable, at: now, into: &effects)
     }
 
     /// When a value that is put now expires; nil for never.
@@ -105,150 +60,6 @@ extension Lane {
         guard lifetime > 0 else { return nil }
         let (sum, overflow) = now.wall.milliseconds.addingReportingOverflow(lifetime)
         return WallClockTime(milliseconds: overflow ? .max : sum)
-    }
-
-    /// The write's version: above all this lane has seen, and above its context; answers the
-    /// asker where there is none.
-    private mutating func stamp(
-        _ write: WriteRequest,
-        _ bytes: RawSpan,
-        _ sink: ResponseSink,
-        _ now: Instant,
-        _ effects: inout Effects
-    ) -> Version? {
-        var seen = Version.zero
-        if write.context.count > 0 {
-            let context = decodeContext(
-                write.context,
-                .lww,
-                write.keyspace,
-                write.key,
-                bytes,
-                sink,
-                &effects
-            )
-            guard let context else { return nil }
-            seen = context.version
-        }
-        guard write.timestamp > 0 else { return stamp(above: seen, sink, now, &effects) }
-        return stamp(of: write, sink, now, &effects)
-    }
-
-    /// The version that the client asked for, where that is near this node's clock; answers the
-    /// asker otherwise.
-    ///
-    /// It moves no clock, and may lie below what the key holds.
-    private mutating func stamp(
-        of write: WriteRequest,
-        _ sink: ResponseSink,
-        _ now: Instant,
-        _ effects: inout Effects
-    ) -> Version? {
-        let wall = WallClockTime(milliseconds: write.timestamp)
-        let distance = max(wall, now.wall).milliseconds - min(wall, now.wall).milliseconds
-        guard distance <= UInt64(HybridClock.maximumOffset.wholeMilliseconds) else {
-            fail(
-                sink,
-                FailureResponse(
-                    code: .invalid,
-                    message: "the timestamp \(wall) is \(distance) ms away from "
-                        + "\(identity.name)'s clock, the most is 500 ms",
-                    advice: "Nothing was written. Leave the timestamp out, or set the clock of "
-                        + "the client."
-                ),
-                into: &effects
-            )
-            return nil
-        }
-        // The upper half of the counters, which a clock of its own hardly reaches.
-        clientStamps = clientStamps &+ 1
-        let timestamp = HybridTimestamp(wall: wall, counter: clientStamps | 0x8000)
-        return Version(timestamp: timestamp, node: identity.id, lane: number)
-    }
-
-    /// A context that a client sent; answers the asker where it is none of the key.
-    func decodeContext(
-        _ context: ByteRange,
-        _ mode: RecordMode,
-        _ keyspace: KeyspaceNumber,
-        _ key: ByteRange,
-        _ bytes: RawSpan,
-        _ sink: ResponseSink,
-        _ effects: inout Effects
-    ) -> CausalContext? {
-        let decoded = contexts.decode(
-            context,
-            of: bytes,
-            mode: mode,
-            keyspace: keyspace,
-            key: bytes.extracting(key.offset..<key.end)
-        )
-        if decoded == nil {
-            fail(
-                sink,
-                FailureResponse(
-                    code: .invalid,
-                    message: "the context is malformed, or belongs to another key, keyspace "
-                        + "or cluster",
-                    advice: "Nothing was written. Use the context that a read of this key "
-                        + "returned."
-                ),
-                into: &effects
-            )
-        }
-        return decoded
-    }
-
-    /// A new version above `seen`; answers the asker where there is none.
-    mutating func stamp(
-        above seen: Version,
-        _ sink: ResponseSink,
-        _ now: Instant,
-        _ effects: inout Effects
-    ) -> Version? {
-        switch stamp(above: seen, now) {
-        case .success(let version): return version
-        case .failure(let refusal):
-            fail(sink, refusal.response, into: &effects)
-            return nil
-        }
-    }
-
-    /// Why a write cannot be stamped.
-    private struct StampRefusal: Error {
-        var response: FailureResponse
-    }
-
-    /// A new version; nil where there is none now.
-    mutating func stamp(at now: Instant) -> Version? {
-        if case .success(let version) = stamp(above: .zero, now) { version } else { nil }
-    }
-
-    /// A new version above `seen`, or why there is none.
-    private mutating func stamp(
-        above seen: Version,
-        _ now: Instant
-    ) -> Result<Version, StampRefusal> {
-        guard clock.believes(seen.timestamp, at: now.wall) else {
-            let response = FailureResponse(
-                code: .conflict,
-                message: "the key's version \(describe(seen)) lies more than 500 ms ahead of "
-                    + "\(view.name(of: identity.id))'s clock",
-                advice: "Nothing was written. Check the clocks of the nodes, and try again."
-            )
-            return .failure(StampRefusal(response: response))
-        }
-        clock.merge(seen.timestamp, at: now.wall)
-        guard let timestamp = clock.now(at: now.wall) else {
-            let response = FailureResponse(
-                code: .overloaded,
-                message: "\(view.name(of: identity.id)) cannot stamp a write: its clock's bound "
-                    + "is not on disk yet",
-                advice: "Nothing was written. Try again."
-            )
-            return .failure(StampRefusal(response: response))
-        }
-        return .success(Version(timestamp: timestamp, node: identity.id, lane: number))
     }
 
     /// Sends a write to all replicas that are usable: directly in this datacenter, through one
@@ -408,7 +219,7 @@ extension Lane {
         let shadowed: WrittenResponse.Shadowed =
             outcome == .no && write.core.isRestamped ? .restamped : outcome
         let key = self.key(of: id, write)
-        let update = updates[id]?.answer
+        let update = updates.remove(id)?.answer
         let context = update?.context ?? CausalContext(version: max(write.core.version, winner))
         let counted = write.core.acknowledged.union(write.core.shadowed)
         let response = WrittenResponse(

@@ -131,12 +131,20 @@ struct RequestAnnex<Value> {
         }
     }
 
+    /// Takes what a request has here.
+    mutating func remove(_ id: RequestID) -> Value? {
+        let slot = slot(of: id)
+        guard slot < owners.count, owners[slot] == id else { return nil }
+        owners[slot] = nil
+        return values[slot].take()
+    }
+
     /// Changes what a request has here, in its place.
     mutating func change(_ id: RequestID, _ body: (inout Value) -> Void) {
         let slot = slot(of: id)
-        guard slot < owners.count, owners[slot] == id, var value = values[slot] else { return }
-        // Given away meanwhile, so that it is nobody else's and nothing of it is copied.
-        values[slot] = nil
+        guard slot < owners.count, owners[slot] == id else { return }
+        // Taken meanwhile, so that it is nobody else's and nothing of it is copied.
+        guard var value = values[slot].take() else { return }
         body(&value)
         values[slot] = value
     }

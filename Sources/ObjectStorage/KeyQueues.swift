@@ -30,13 +30,13 @@ final class KeyQueues: Sendable {
     /// Takes a key; where another has it, lets the update wait for that one's end.
     ///
     /// - Returns: whether the key is the caller's now.
-    func take(_ place: Place, orWait waiting: @autoclosure () -> Waiting) -> Bool {
+    func take(_ place: Place, for origin: JobOrigin, _ update: KeyUpdate) -> Bool {
         taken.withLock { taken in
             guard let index = taken.index(forKey: place) else {
                 taken[place] = []
                 return true
             }
-            taken.values[index].append(waiting())
+            taken.values[index].append(Waiting(origin: origin, update: update))
             return false
         }
     }

@@ -23,11 +23,7 @@ extension ReplicaStore {
             return
         }
         let place = KeyQueues.Place(keyspace: job.keyspace, token: job.token, key: update.key)
-        let isTaken = queues.take(
-            place,
-            orWait: KeyQueues.Waiting(origin: job.origin, update: update)
-        )
-        guard isTaken else { return }
+        guard queues.take(place, for: job.origin, update) else { return }
         switch copy(at: place, mode, base: update.base, mayReadDisk: false) {
         case .needsDisk:
             deferred.append(

@@ -10,10 +10,22 @@ package struct QuorumRule: Sendable {
     package struct Clause: Sendable {
         /// The replicas that count.
         package var replicas: ReplicaBits
-        /// How many of them have to answer.
-        package var required: Int
+        // Small, since every open request carries eight of these.
+        private var least: UInt8
         /// The datacenter it speaks of; nil for all.
         package var datacenter: DatacenterID?
+
+        init(replicas: ReplicaBits, required: Int, datacenter: DatacenterID? = nil) {
+            self.replicas = replicas
+            least = UInt8(clamping: required)
+            self.datacenter = datacenter
+        }
+
+        /// How many of them have to answer, at most as many as there are.
+        package var required: Int {
+            get { Int(least) }
+            set { least = UInt8(clamping: newValue) }
+        }
 
         /// How many of `bits` count.
         package func counted(_ bits: ReplicaBits) -> Int {

@@ -51,7 +51,9 @@ package struct StorageJob: Sendable {
         /// Read the records of a token range.
         case scan(ReplicaScan)
         /// Read a key's record, change it, and write it back, before any other update of the key.
-        case update(KeyUpdate)
+        ///
+        /// It is the largest by far, so it lies apart, and the other jobs stay small.
+        indirect case update(KeyUpdate)
     }
 
     /// Who waits for it.
