@@ -44,11 +44,15 @@ public struct HybridClock: Sendable {
         self.bound = max(self.bound, bound)
     }
 
-    /// A new timestamp, above all that came before; nil when the bound on disk is reached.
-    public mutating func now(at wall: WallClockTime) -> HybridTimestamp? {
-        let reading = max(HybridTimestamp(wall: wall), latest.next, floor.next)
+    /// A new timestamp, above all that came before and above `seen`, which this clock believes;
+    /// nil when the bound on disk is reached.
+    public mutating func now(
+        at wall: WallClockTime,
+        above seen: HybridTimestamp = .zero
+    ) -> HybridTimestamp? {
+        let reading = max(HybridTimestamp(wall: wall), latest.next, floor.next, seen.next)
         // At the end of time the next reading is the last one again.
-        guard reading <= bound, reading > latest else {
+        guard reading <= bound, reading > max(latest, seen) else {
             return nil
         }
         latest = reading

@@ -146,8 +146,7 @@ extension Lane {
             )
             return .failure(StampRefusal(response: response))
         }
-        clock.merge(seen.timestamp, at: now.wall)
-        guard let timestamp = clock.now(at: now.wall) else {
+        guard let timestamp = clock.now(at: now.wall, above: seen.timestamp) else {
             let response = FailureResponse(
                 code: .overloaded,
                 message: "\(view.name(of: identity.id)) cannot stamp a write: its clock's bound "

@@ -1,4 +1,5 @@
 import Causality
+import StorageEngine
 import Synchronization
 
 /// The actor in whose name a store mints dots.
@@ -7,6 +8,10 @@ import Synchronization
 /// that it gave out are not known any more.
 final class Minter: Sendable {
     private let state: Mutex<(actor: ActorID, earlier: Set<ActorID>)>
+    /// Damage behind which things may lie that an earlier actor minted, and the present one none.
+    private let known = Mutex<[StorageError]>([])
+    /// How much of it is remembered; where more is met, some is taken for new again.
+    private static let maximumKnown = 1024
 
     /// How often an earlier life is taken to have changed its actor, at most: 8.
     private static let maximumRenewals = 8
@@ -26,6 +31,19 @@ final class Minter: Sendable {
 
     /// Who mints now, and those in whose name this node minted before.
     var minting: (actor: ActorID, earlier: Set<ActorID>) { state.withLock { $0 } }
+
+    /// Has somebody new mint from now on if some of this damage was not met before.
+    ///
+    /// What is minted after it was met is written elsewhere, and can be read there.
+    func renew(meeting damage: [StorageError]) {
+        let isNew = known.withLock { known in
+            let new = damage.filter { !known.contains($0) }
+            known += new
+            known.removeFirst(max(0, known.count - Self.maximumKnown))
+            return !new.isEmpty
+        }
+        if isNew { renew() }
+    }
 
     /// Has somebody new mint from now on.
     func renew() {

@@ -226,9 +226,16 @@ extension ReplicaStore {
             case .needsDisk: return .needsDisk
             }
         } catch {
+            guard mayReadDisk else { return .needsDisk }
+            let salvaged = try? engine.salvage(
+                tree: place.keyspace.rawValue,
+                prefix: place.token,
+                key: place.key
+            )
             // What the present actor minted for the key may be among what cannot be read.
-            renewActor()
-            return base.map { .known($0, .none) } ?? .unknown
+            minter.renew(meeting: salvaged?.damage ?? [error])
+            guard let base else { return .unknown }
+            return .known(salvaged?.value.map { mode.joined(base, $0) } ?? base, .none)
         }
     }
 

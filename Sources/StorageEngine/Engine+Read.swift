@@ -59,6 +59,19 @@ extension Engine {
         return try tree.view.get(prefix: prefix, key: key.span.bytes, tree: tree, disk: disk)
     }
 
+    /// Joins what can be read of a key of which `get` says that something is damaged or lost.
+    ///
+    /// - Returns: the value, nil where none of it can be read, and all that stood in the way.
+    /// - Throws: `unknownTree`.
+    public func salvage(
+        tree number: UInt32,
+        prefix: UInt64,
+        key: [UInt8]
+    ) throws(StorageError) -> (value: [UInt8]?, damage: [StorageError]) {
+        let tree = try existing(number)
+        return try tree.view.salvage(prefix: prefix, key: key.span.bytes, tree: tree)
+    }
+
     /// Looks a key up and lends its value, without a copy where one run has it alone.
     ///
     /// - Returns: what `body` made of the value; nil if the key is absent.

@@ -80,6 +80,28 @@ extension TreeView {
         return (best.lend(tree.rule, body), basis)
     }
 
+    /// Joins what can be read of an ordered key where something cannot be, and says what cannot.
+    func salvage(_ key: RawSpan, tree: Tree) -> (value: [UInt8]?, damage: [StorageError]) {
+        var best = Best(tree.rule, isUndamaged: false)
+        var damage: [StorageError] = []
+        for memtable in [active] + frozen where !memtable.isEmpty {
+            memtable.lend(key) { best.take($0, .max, tree) { _, _ in } }
+        }
+        let hash = Table.hash(key)
+        for run in runs {
+            guard let part = run.part(for: key), part.table.mayContain(hash: hash) else { continue }
+            do throws(StorageError) {
+                try part.table.find(key) { best.take($0, $1, .max, tree) { _, _ in } }
+            } catch {
+                damage.append(error)
+            }
+        }
+        for range in lost where range.contains(key) {
+            damage.append(.lost(tree: tree.number, range: range))
+        }
+        return (tree.rule.isDeletion(best.stamp) ? nil : best.value, damage)
+    }
+
     /// The value joined so far.
     private struct Best {
         /// Whether a value that nothing newer can follow needs no other.

@@ -19,6 +19,14 @@ extension TreeView {
         return (answer == .needsDisk ? .needsDisk : lookup, basis)
     }
 
+    func salvage(
+        prefix: UInt64,
+        key: RawSpan,
+        tree: Tree
+    ) throws(StorageError) -> (value: [UInt8]?, damage: [StorageError]) {
+        try withOrderedKey(prefix, key) { key throws(StorageError) in salvage(key, tree: tree) }
+    }
+
     /// Lends the value of a key, if it is there.
     func lend(
         prefix: UInt64,

@@ -43,8 +43,13 @@ import Testing
                     clock = HybridClock(bound: persisted)
                     last = min(last, persisted)
                 }
-                if let reading = clock.now(at: now) {
+                let seen = HybridTimestamp(
+                    wall: Self.wall(clock.latest.wall.milliseconds &+ UInt64(random.below(700)))
+                )
+                let above = clock.believes(seen, at: now) ? seen : .zero
+                if let reading = clock.now(at: now, above: above) {
                     #expect(reading > last, "seed \(seed)")
+                    #expect(reading > above, "seed \(seed)")
                     #expect(reading <= persisted, "seed \(seed)")
                     last = reading
                 }

@@ -175,6 +175,37 @@ import Testing
         #expect(second.version > first.version)
     }
 
+    @Test func `a write is stamped above its context also where all wall clocks were set back`()
+        throws
+    {
+        let other = try LaneCluster(["dc1": 3])
+        let start = other.now.wall.milliseconds
+        _ = other.put("b", "1", at: "dc1-n2", .all)
+        let cluster = try LaneCluster(["dc1": 3])
+        cluster.now.wall = WallClockTime(milliseconds: start + 400)
+        guard case .written(let first) = cluster.put("a", "1", at: "dc1-n1", .all) else {
+            Issue.record("not written")
+            return
+        }
+        for (id, node) in cluster.nodes { other.nodes[id]?.records = node.records }
+        // Its timestamps go on from before; the context lies 400 ms ahead of them.
+        other.now.wall = WallClockTime(milliseconds: start - 3_600_000)
+        guard
+            case .written(let second) = other.put(
+                "a",
+                "2",
+                at: "dc1-n2",
+                .all,
+                context: first.context
+            )
+        else {
+            Issue.record("not written")
+            return
+        }
+        #expect(second.shadowed == .no)
+        #expect(second.version > first.version)
+    }
+
     @Test(arguments: ["another key", "a flipped bit", "cut", "empty of sense"])
     func `a context that is not this key's is refused and nothing is written`(_ kind: String) throws
     {

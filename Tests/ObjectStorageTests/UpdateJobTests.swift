@@ -181,6 +181,43 @@ import Testing
         }
     }
 
+    @Test func `damage costs an actor once, and no dot is minted twice behind it`() throws {
+        let fixture = try fixture()
+        let keys = (0..<40).map { "key-\($0)" }
+        for key in keys { fixture.update(key, Self.put("before")) }
+        try fixture.flush()
+        let tables = try fixture.disk.list("/store/1").filter { $0.hasSuffix(".sst") }
+        try fixture.disk.flipBit(8 * 300, in: "/store/1/" + #require(tables.first))
+        let key = try #require(keys.first { fixture.read($0)?.status == .unknown })
+        for scrubs in 0..<2 {
+            var actors: Set<ActorID> = []
+            for index in 0..<3 {
+                // The others have heard of none of them yet.
+                let turn = fixture.update(
+                    [(key, Self.put("\(index)"))],
+                    base: [],
+                    stamp: UInt64(scrubs * 3 + index + 1) * 100_000
+                )
+                try fixture.store.sync()
+                guard
+                    case .updated(_, .applied(let record, let answer))? =
+                        fixture.finish(turn).first
+                else {
+                    Issue.record("an update of a damaged copy was not applied")
+                    return
+                }
+                #expect(answer.siblings == scrubs * 3 + index + 1)
+                let dots = try dots(record)
+                #expect(Set(dots).count == dots.count)
+                actors.formUnion(dots.map(\.actor))
+            }
+            #expect(actors.count == scrubs + 1)
+            #expect(!actors.contains(ActorID(high: 1, low: 1)))
+            // What a scrub could not save is lost: that is damage of its own.
+            _ = try fixture.store.upkeep(.scrub, keyspace: StoreFixture.keyspace)
+        }
+    }
+
     @Test func `a keyspace that is not there takes no update`() throws {
         let fixture = try fixture()
         let turn = fixture.update([("a", Self.put("1"))], keyspace: KeyspaceNumber(99))
