@@ -40,6 +40,16 @@ public enum RecordUpdate: Equatable, Sendable {
     }
 }
 
+/// What has to be known before an update can be made.
+public enum UpdateFooting: Sendable {
+    /// Nothing: it joins whatever is there.
+    case nothing
+    /// What its context names.
+    case context
+    /// What is there, on as many replicas as the level asks for.
+    case copies
+}
+
 /// What the one who asked for an update is told.
 public struct UpdateAnswer: Equatable, Sendable {
     /// What the writer has seen now: what it had seen before and its own write, and nothing that
@@ -133,6 +143,32 @@ public struct UpdateTerms: Sendable {
 }
 
 extension RecordMode {
+    /// What has to be known before an update can be made.
+    ///
+    /// A removal takes away what its context names. Where there is none, or what is removed has
+    /// no events for a context to name, as counters and last-writer sets, it takes away what is
+    /// there; one replica's copy is not enough to say what that is.
+    public func footing(
+        of update: RecordUpdate,
+        seen context: CausalContext?
+    ) -> UpdateFooting {
+        switch update {
+        case .put, .increment, .add, .fold:
+            return .nothing
+        case .change(_, let change):
+            guard case .remove = change else { return .nothing }
+        case .remove:
+            if self == .lastWriterSet { return .nothing }
+        case .delete:
+            if self == .siblings { return .nothing }
+            // A map may hold counters and last-writer sets.
+            if self != .set { return .copies }
+        case .removeField(let field):
+            if field.kind == .lastWriterSet { return .copies }
+        }
+        return context == nil ? .copies : .context
+    }
+
     /// Makes an update of a copy.
     ///
     /// To be called by the actor's own node, one call for a key at a time: from the read of the

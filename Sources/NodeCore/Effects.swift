@@ -55,6 +55,9 @@ package struct OutputBuffers: ~Copyable {
         buffers[destination].bytes.removeAll(keepingCapacity: !isLarge)
     }
 
+    /// Bytes to be written.
+    package var count: Int { pending.reduce(0) { $0 + buffers[$1].count } }
+
     /// Whether there is nothing to write.
     package var isEmpty: Bool { pending.isEmpty }
 }

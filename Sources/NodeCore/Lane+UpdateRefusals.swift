@@ -5,8 +5,10 @@ import Replication
 
 /// What the writer is told whose update the coordinator's own copy refused.
 extension Lane {
-    /// The most bytes of values that a refusal brings along: 128 KiB; a read brings more.
-    private static var maximumRefusalSize: Int { 128 * 1024 }
+    /// The bytes of a turn's answers beyond which a refusal brings no values: 32 MiB.
+    ///
+    /// A few bytes of requests can ask for as many; whoever is left without them can read.
+    private static var maximumTurnSize: Int { 32 * 1024 * 1024 }
 
     mutating func refuse(
         _ id: RequestID,
@@ -45,8 +47,9 @@ extension Lane {
                     + "with the context that the read prints."
             )
             if let seen = contents(of: copy, update.mode, at: now.wall) {
-                // As many refusals as there are requests may be under way.
-                if seen.contents.size <= Self.maximumRefusalSize {
+                if seen.contents.size <= Self.maximumAnswerSize,
+                    effects.connections.count < Self.maximumTurnSize
+                {
                     failure.values = seen.contents.values
                 }
                 failure.context = token(seen.context, write.keyspace, key)
@@ -63,8 +66,9 @@ extension Lane {
                 code: .overloaded,
                 message: "counter \(name) remembers \(CounterState.maximumEntries) operations "
                     + "with ids, as many as it may",
-                advice: "Nothing was written. Try again later: an id is remembered for about ten "
-                    + "minutes."
+                advice: "Nothing was written. Ids are forgotten ten minutes after they were used, "
+                    + "once all replicas can be read; those from a disk that is lost stay. Try "
+                    + "again then, or count without an id."
             )
         case .invalid(let reason):
             failure = FailureResponse(

@@ -12,6 +12,8 @@ struct OpenUpdate {
     var mode: RecordMode
     /// How often it was stamped.
     var stampCount = 1
+    /// Whether it is made on top of nothing where neither this copy nor the others can be read.
+    var goesOnBlind = false
     /// What the other replicas hold, joined; nil where they were not asked.
     var base: [UInt8]?
     /// How many replicas of the level answered when they were asked.
@@ -181,6 +183,11 @@ extension Lane {
         let key = bytes.array(target.key)
         let id = open(start, target, version, .restamp, sink, holding: key, now, &effects)
         let update = OpenUpdate(change: change, context: context, mode: mode)
+        if start.plan.count > 1, mode.footing(of: change, seen: context) == .copies {
+            updates[id] = update
+            readOthers(for: id, at: now, into: &effects)
+            return
+        }
         let place = (keyspace.number, start.token, key)
         changeOwnCopy(id, place, version, update, at: now, into: &effects)
         updates[id] = update
@@ -267,8 +274,12 @@ extension Lane {
                 refuse(id, .unreadable, copy: [], at: now, into: &effects)
                 return
             }
+            // What this node mints is new in this life, whatever it held in an earlier one.
+            update.goesOnBlind =
+                update.mode.footing(of: update.change, seen: update.context) == .nothing
+            updates[id] = update
             if write.core.plan.count == 1 {
-                // There is no other copy, and what this node mints is new in this life.
+                // There is no other copy.
                 goOn(id, with: [], from: 0, at: now, into: &effects)
                 return
             }
@@ -399,13 +410,10 @@ extension Lane {
             order.append(order.remove(at: own))
         }
         guard let chosen = write.core.rule.leastSet(inOrder: order) else {
+            let usable = usable(in: plan)
             let key = self.key(of: id, write)
-            fail(
-                write.sink,
-                unavailable(.write, write.level, write.core.rule, plan, usable(in: plan), key: key),
-                into: &effects
-            )
-            forget(write: id)
+            let failure = unavailable(.read, write.level, write.core.rule, plan, usable, key: key)
+            giveUp(id, after: failure, at: now, into: &effects)
             return
         }
         trace(id, since: write.startedAt, at: now, identity.id, "reads", "what the others hold")
@@ -446,6 +454,10 @@ extension Lane {
         into effects: inout Effects
     ) {
         guard let write = writes[id] else { return }
+        if updates[id]?.goesOnBlind == true {
+            goOn(id, with: [], from: 0, at: now, into: &effects)
+            return
+        }
         var failure = failure
         failure.code = .unavailable
         failure.advice = "Nothing was written. " + failure.advice

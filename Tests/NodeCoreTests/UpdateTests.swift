@@ -174,14 +174,14 @@ import Testing
         #expect(texts(cluster.get("a", at: "dc1-n2", .quorum)) == ["all"])
     }
 
-    @Test func `values too large for a refusal are left to a read, and its context resolves them`()
-        throws
+    @Test func `large values come with the refusal as well, and its context resolves them`() throws
     {
         let cluster = try LaneCluster(["dc1": 3], mode: .siblings)
         let value = String(repeating: "x", count: 8192)
         for index in 0..<32 { _ = cluster.put("a", value + "\(index)", at: "dc1-n1", .quorum) }
         let refusal = try failure(cluster.put("a", "more", at: "dc1-n1", .quorum))
-        #expect(refusal.values.isEmpty)
+        #expect(refusal.values.map(\.bytes.count).allSatisfy { $0 > 8192 })
+        #expect(refusal.values.count == 32)
         let resolved = cluster.put("a", "all", at: "dc1-n1", .quorum, context: refusal.context)
         #expect(try written(resolved).siblings == 1)
     }
@@ -372,6 +372,65 @@ import Testing
         #expect(try written(cluster.put("a", "1", at: replica, .one)).siblings == 1)
         cluster.node(replica)?.isUnreadable = false
         #expect(texts(cluster.get("a", at: replica, .one)) == ["1"])
+    }
+
+    @Test(arguments: [ConflictMode.siblings, .counter, .set])
+    func `where no copy is known, what needs none is taken and a removal is refused`(
+        mode: ConflictMode
+    ) throws {
+        let cluster = try LaneCluster(["dc1": 2], datacenters: ["dc1"], mode: mode)
+        let names = cluster.replicas(of: "a")
+        for name in names { cluster.node(name)?.isUnreadable = true }
+        let outcome =
+            switch mode {
+            case .siblings: cluster.put("a", "1", at: names[0], .all)
+            case .counter: update("a", .increment(3, id: []), at: names[0], .all, cluster)
+            default: update("a", .add([[1]]), at: names[0], .all, cluster)
+            }
+        #expect(try written(outcome).acknowledged == 2)
+        if mode != .siblings {
+            let refusal = try failure(delete("a", at: names[0], cluster))
+            #expect(refusal.code == .unavailable)
+            #expect(refusal.advice.hasPrefix("Nothing was written. "))
+        }
+        for name in names { cluster.node(name)?.isUnreadable = false }
+        guard case .value(let read) = cluster.get("a", at: names[1], .all) else {
+            Issue.record("no answer")
+            return
+        }
+        switch mode {
+        case .siblings: #expect(read.values.count == 1)
+        case .counter: #expect(read.contents == .counter(3))
+        default: #expect(read.contents == .set([[1]]))
+        }
+    }
+
+    @Test(arguments: [ConflictMode.counter, .set, .lastWriterSet, .map])
+    func `a deletion through a replica that missed a write takes what the level holds`(
+        mode: ConflictMode
+    ) throws {
+        let cluster = try LaneCluster(["dc1": 3], datacenters: ["dc1"], mode: mode)
+        let names = cluster.replicas(of: "a")
+        let behind = cluster.id(names[2])
+        cluster.isDropped = { $0.to == behind || $0.from == behind }
+        let change: UpdateRequest.Change =
+            switch mode {
+            case .counter: .increment(5, id: [])
+            case .map: .change(field: [1], .stampAdded([[1]]))
+            default: .add([[1]])
+            }
+        #expect(try written(update("a", change, at: names[0], .quorum, cluster)).acknowledged == 2)
+        cluster.isDropped = { _ in false }
+        _ = try written(delete("a", at: names[2], cluster))
+        guard case .value(let read) = cluster.get("a", at: names[1], .all) else {
+            Issue.record("no answer")
+            return
+        }
+        switch mode {
+        case .counter: #expect(read.contents == .counter(0))
+        case .map: #expect(read.contents == .map([]))
+        default: #expect(read.contents == .set([]))
+        }
     }
 
     @Test func `fields of a map are read together`() throws {
