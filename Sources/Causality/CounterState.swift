@@ -156,27 +156,14 @@ public struct CounterState: Equatable, Sendable {
     /// - Returns: whether there were any to void.
     @discardableResult
     mutating func voidDuplicates() -> Bool {
-        var places: [(row: Int, entry: Int)] = []
-        for row in rows.indices {
-            for entry in rows[row].entries.indices { places.append((row, entry)) }
-        }
-        guard places.count > 1 else { return false }
-        // Places ascend by dot; the sort must not depend on being stable, so dots break ties.
-        places.sort { one, other in
-            let (left, right) = (
-                rows[one.row].entries[one.entry].id, rows[other.row].entries[other.entry].id
-            )
-            if left != right { return left.lexicographicallyPrecedes(right) }
-            return (one.row, one.entry) < (other.row, other.entry)
-        }
+        // Entries come by ascending dot. Ids are only looked up, never walked.
+        var seen = Set<[UInt8]>(minimumCapacity: rows.reduce(0) { $0 + $1.entries.count })
         var isAny = false
-        var first = rows[places[0].row].entries[places[0].entry].id
-        for place in places.dropFirst() {
-            let entry = rows[place.row].entries[place.entry]
-            if entry.id != first {
-                first = entry.id
-            } else if entry.kind != .void {
-                rows[place.row].entries[place.entry].kind = .void
+        for row in rows.indices {
+            for entry in rows[row].entries.indices {
+                let (isFirst, _) = seen.insert(rows[row].entries[entry].id)
+                if isFirst || rows[row].entries[entry].kind == .void { continue }
+                rows[row].entries[entry].kind = .void
                 isAny = true
             }
         }

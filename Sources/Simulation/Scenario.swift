@@ -77,7 +77,8 @@ struct Scenario {
         clients = random.number(in: 3...10)
         keys = random.number(in: 3...40)
         maximumValueSize = [30, 200, 2000][random.below(3)]
-        thinkTime = random.number(in: 20...150)
+        let drawnThinkTime = random.number(in: 20...150)
+        thinkTime = options.thinkTime.map { max(1, Int($0.wholeMilliseconds)) } ?? drawnThinkTime
         var drawn: FaultKinds = []
         for (_, kind) in FaultKinds.named where kind != .step && random.chance(1, in: 2) {
             drawn.insert(kind)

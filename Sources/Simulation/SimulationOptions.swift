@@ -14,6 +14,9 @@ package struct SimulationOptions: Sendable {
     package var nodeCount: Int?
     /// What the keys hold; nil lets the seed draw it.
     package var mode: ConflictMode?
+    /// The mean pause of a client between two operations, at least 1 ms; nil lets the seed draw 20
+    /// to 150 ms.
+    package var thinkTime: Duration?
     /// A bug to be planted, to prove that the checkers see it.
     package var mutant: Mutant?
     /// Takes a line about each event of interest; nil says nothing.

@@ -45,6 +45,15 @@ struct SimulateCommand: ParsableCommand {
     )
     var mode: String?
 
+    @Option(
+        name: .customLong("think-time"),
+        help: ArgumentHelp(
+            "Mean pause of a client between two operations; drawn from the seed if not given.",
+            valueName: "duration"
+        )
+    )
+    var thinkTime: DurationText?
+
     @Option(help: "Number of nodes, 1 to 16; drawn from the seed if not given.")
     var nodes: Int?
 
@@ -59,6 +68,9 @@ struct SimulateCommand: ParsableCommand {
         }
         if let nodes, !(1...16).contains(nodes) {
             throw ValidationError("--nodes goes from 1 to 16.")
+        }
+        if let thinkTime, !(.milliseconds(1)...(.seconds(600))).contains(thinkTime.duration) {
+            throw ValidationError("--think-time goes from 1 ms to 10 minutes.")
         }
         if let mode, !Self.modes.contains(where: { $0.description == mode }) {
             throw ValidationError("--mode is lww, siblings, counter, set or map.")
@@ -76,6 +88,7 @@ struct SimulateCommand: ParsableCommand {
             options.duration = duration.duration
             options.faults = faults.kinds
             options.nodeCount = nodes
+            options.thinkTime = thinkTime?.duration
             options.mode = mode.flatMap(ConflictMode.init)
             if verbose { options.log = { Console.note($0) } }
             let report = ClusterSimulation.run(options)
