@@ -22,43 +22,83 @@ public struct DotCloud: Equatable, Sendable {
         var last: UInt64 { runs.last?.last ?? base }
 
         func contains(_ counter: UInt64) -> Bool {
-            if counter <= base { return true }
+            contains(Run(first: counter, last: counter))
+        }
+
+        /// Whether all events of a run are among these.
+        func contains(_ run: Run) -> Bool {
+            if run.last <= base { return true }
             // The run that could hold it is the first that does not end before it.
+            let index = count { $0.last < run.last }
+            return index < runs.count && runs[index].first <= run.first
+        }
+
+        /// Adds a run; `first` is at least 1.
+        ///
+        /// A search, and a move of the runs behind the place.
+        mutating func insert(_ run: Run) {
+            if run.first <= base + 1 {
+                base = max(base, run.last)
+                let joined = count { $0.first <= base + 1 }
+                if joined > 0 { base = max(base, runs[joined - 1].last) }
+                runs.removeSubrange(..<joined)
+                return
+            }
+            let start = count { $0.last + 1 < run.first }
+            let end = count { $0.first <= run.last + 1 }
+            var joined = run
+            if start < end {
+                joined.first = min(run.first, runs[start].first)
+                joined.last = max(run.last, runs[end - 1].last)
+            }
+            runs.replaceSubrange(start..<end, with: CollectionOfOne(joined))
+        }
+
+        /// Adds the events of another entry of the actor.
+        ///
+        /// One walk over both lists of runs.
+        mutating func merge(_ other: Entry) {
+            if other.base > 0 { insert(Run(first: 1, last: other.base)) }
+            // A single run, as most deltas bring, needs no new list.
+            guard other.runs.count > 1 else {
+                for run in other.runs { insert(run) }
+                return
+            }
+            var merged: [Run] = []
+            merged.reserveCapacity(runs.count + other.runs.count)
+            var (mine, theirs) = (0, 0)
+            while mine < runs.count || theirs < other.runs.count {
+                let run: Run
+                if theirs == other.runs.count
+                    || mine < runs.count && runs[mine].first < other.runs[theirs].first
+                {
+                    run = runs[mine]
+                    mine += 1
+                } else {
+                    run = other.runs[theirs]
+                    theirs += 1
+                }
+                if run.first <= base + 1 {
+                    // No run lies before it, so none is merged yet.
+                    base = max(base, run.last)
+                } else if let last = merged.last, run.first <= last.last + 1 {
+                    merged[merged.count - 1].last = max(last.last, run.last)
+                } else {
+                    merged.append(run)
+                }
+            }
+            runs = merged
+        }
+
+        /// How many runs, which are the first ones, are as `isBefore` says.
+        private func count(where isBefore: (Run) -> Bool) -> Int {
             var low = 0
             var high = runs.count
             while low < high {
                 let middle = (low + high) / 2
-                if runs[middle].last < counter { low = middle + 1 } else { high = middle }
+                if isBefore(runs[middle]) { low = middle + 1 } else { high = middle }
             }
-            return low < runs.count && runs[low].first <= counter
-        }
-
-        /// Adds a run; `first` is at least 1.
-        mutating func insert(_ run: Run) {
-            if runs.isEmpty, run.first <= base + 1 {
-                base = max(base, run.last)
-                return
-            }
-            var merged: [Run] = []
-            var pending = run
-            for run in runs {
-                if run.last + 1 < pending.first {
-                    merged.append(run)
-                } else if pending.last + 1 < run.first {
-                    merged.append(pending)
-                    pending = run
-                } else {
-                    pending.first = min(pending.first, run.first)
-                    pending.last = max(pending.last, run.last)
-                }
-            }
-            merged.append(pending)
-            var joined = 0
-            while joined < merged.count, merged[joined].first <= base + 1 {
-                base = max(base, merged[joined].last)
-                joined += 1
-            }
-            runs = Array(merged.dropFirst(joined))
+            return low
         }
     }
 
@@ -95,10 +135,7 @@ public struct DotCloud: Equatable, Sendable {
             guard let index = find(entry.actor) else { return false }
             let own = entries[index]
             guard entry.base <= own.base else { return false }
-            return entry.runs.allSatisfy { run in
-                run.last <= own.base
-                    || own.runs.contains { $0.first <= run.first && run.last <= $0.last }
-            }
+            return entry.runs.allSatisfy { own.contains($0) }
         }
     }
 
@@ -112,6 +149,16 @@ public struct DotCloud: Equatable, Sendable {
         insert(Run(first: dot.counter, last: dot.counter), of: dot.actor)
     }
 
+    /// Adds events, in whatever order they come.
+    ///
+    /// They are sorted, then merged at once: many that come in no order take far less time so than
+    /// one by one.
+    public mutating func insert(_ dots: [Dot]) {
+        var added = DotCloud()
+        for dot in dots.sorted() { added.insert(dot) }
+        merge(added)
+    }
+
     /// Adds all events of an actor up to this one.
     public mutating func insert(upTo dot: Dot) {
         insert(Run(first: 1, last: dot.counter), of: dot.actor)
@@ -119,10 +166,16 @@ public struct DotCloud: Equatable, Sendable {
 
     /// Adds all events of another history.
     public mutating func merge(_ other: DotCloud) {
+        var missing: [Entry] = []
         for entry in other.entries {
-            if entry.base > 0 { insert(Run(first: 1, last: entry.base), of: entry.actor) }
-            for run in entry.runs { insert(run, of: entry.actor) }
+            if let index = find(entry.actor) {
+                entries[index].merge(entry)
+            } else {
+                missing.append(entry)
+            }
         }
+        guard !missing.isEmpty else { return }
+        entries = joinAscending(entries, missing, by: { $0.actor < $1.actor ? -1 : 1 }) { $0 ?? $1 }
     }
 
     /// The next event of an actor: the one after its latest, or after `floor` when it has none.

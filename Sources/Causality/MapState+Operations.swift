@@ -54,7 +54,7 @@ extension MapState {
             guard value.count <= ReplicatedLimits.valueSize else { return .invalid }
             guard let dot = minting.next() else { return .exhausted }
             if case .register(let writes)? = contents(key) {
-                for write in writes { minting.delta.history.insert(write.dot) }
+                minting.delta.history.insert(writes.map(\.dot))
             }
             return minting.changed(
                 key,
@@ -76,11 +76,9 @@ extension MapState {
         case .remove(let elements):
             guard history.contains(context) else { return .behind }
             if case .set(let set)? = contents(key) {
-                for element in elements {
-                    for dot in set.dots(of: element) where context.contains(dot) {
-                        minting.delta.history.insert(dot)
-                    }
-                }
+                minting.delta.history.insert(
+                    elements.flatMap { set.dots(of: $0) }.filter(context.contains)
+                )
             }
             return minting.delta.history.isEmpty ? .unchanged : .changed(minting.delta)
         case .stampAdded(let elements):
@@ -108,11 +106,13 @@ extension MapState {
         if case .set(let set)? = contents(key) { present = set }
         let sorted = elements.sorted { compareBytes($0, $1) < 0 }
         var added = DottedElements()
+        var replaced: [Dot] = []
         for element in sorted where added.elements.last?.value != element {
             guard let dot = minting.next() else { return .exhausted }
-            for replaced in present.dots(of: element) { minting.delta.history.insert(replaced) }
+            replaced += present.dots(of: element)
             added.elements.append(DottedElement(value: element, dots: [dot]))
         }
+        minting.delta.history.insert(replaced)
         return minting.changed(key, .set(added))
     }
 
@@ -149,16 +149,13 @@ extension MapState {
         guard history.contains(context) else { return .behind }
         var delta = MapState()
         delta.newestVersion = max(newestVersion, version)
+        var seen: [Dot] = []
         for field in fields {
             switch field.contents {
             case .register(let writes):
-                for write in writes where context.contains(write.dot) {
-                    delta.history.insert(write.dot)
-                }
+                seen += writes.map(\.dot).filter(context.contains)
             case .set(let set):
-                for dot in set.elements.flatMap(\.dots) where context.contains(dot) {
-                    delta.history.insert(dot)
-                }
+                seen += set.elements.flatMap(\.dots).filter(context.contains)
             case .counter(let cells):
                 guard !field.contents.isAbsent else { continue }
                 var reset: [MapField.CounterCell] = []
@@ -167,7 +164,7 @@ extension MapState {
                     cell.totals.resetTaken = cell.totals.taken
                     reset.append(cell)
                     // A cell's dot is in the history of whatever holds the cell.
-                    delta.history.insert(cell.dot)
+                    seen.append(cell.dot)
                 }
                 if reset.isEmpty { continue }
                 delta.all.append(Field(key: field.key, contents: .counter(reset)))
@@ -178,6 +175,7 @@ extension MapState {
                 delta.all.append(Field(key: field.key, contents: .lastWriterSet(removed)))
             }
         }
+        delta.history.insert(seen)
         let isAny = !delta.history.isEmpty || !delta.all.isEmpty
         return isAny ? .changed(delta) : .unchanged
     }

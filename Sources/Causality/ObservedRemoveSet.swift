@@ -67,6 +67,7 @@ extension ObservedRemoveSet {
         let sorted = elements.sorted { compareBytes($0, $1) < 0 }
         var delta = delta(version)
         var known = history
+        var replaced: [Dot] = []
         for (index, element) in sorted.enumerated()
         where index == 0 || sorted[index - 1] != element {
             guard let dot = known.next(of: actor, floor: floor) else { return .exhausted }
@@ -78,9 +79,10 @@ extension ObservedRemoveSet {
                 delta.history.insert(dot)
                 known.insert(dot)
             }
-            for replaced in contents.dots(of: element) { delta.history.insert(replaced) }
+            replaced += contents.dots(of: element)
             delta.contents.elements.append(DottedElement(value: element, dots: [dot]))
         }
+        delta.history.insert(replaced)
         return sorted.isEmpty ? .unchanged : .changed(delta)
     }
 
@@ -99,11 +101,9 @@ extension ObservedRemoveSet {
     ) -> DeltaOutcome<ObservedRemoveSet> {
         guard history.contains(context) else { return .behind }
         var delta = delta(version)
-        for element in elements {
-            for dot in contents.dots(of: element) where context.contains(dot) {
-                delta.history.insert(dot)
-            }
-        }
+        delta.history.insert(
+            elements.flatMap { contents.dots(of: $0) }.filter(context.contains)
+        )
         return delta.history.isEmpty ? .unchanged : .changed(delta)
     }
 

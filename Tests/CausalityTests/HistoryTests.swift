@@ -107,6 +107,81 @@ import Testing
         }
     }
 
+    /// Events of three actors in runs that touch, overlap and leave holes, in no order.
+    private static func runs(_ random: inout SeededRandom) -> [Dot] {
+        var dots: [Dot] = []
+        for _ in 0..<random.below(12) {
+            let id = someone(UInt64(random.below(3)))
+            let first = random.number(in: 1...40)
+            for counter in first...first + random.below(6) {
+                dots.append(Dot(actor: id, counter: UInt64(counter)))
+            }
+        }
+        random.shuffle(&dots)
+        return dots
+    }
+
+    private static func cloud(_ dots: some Sequence<Dot>) -> DotCloud {
+        var cloud = DotCloud()
+        for dot in dots { cloud.insert(dot) }
+        return cloud
+    }
+
+    @Test func `a cloud of runs agrees with a plain set, however the events come together`() {
+        let universe = (0..<3 as Range<UInt64>).flatMap { low in
+            (1...50 as ClosedRange<UInt64>).map { Dot(actor: someone(low), counter: $0) }
+        }
+        for seed in 0..<UInt64(drawnRuns(100)) {
+            var random = SeededRandom(seed: seed)
+            var cloud = DotCloud()
+            var model: Set<Dot> = []
+            for step in 0..<12 {
+                let dots = Self.runs(&random)
+                switch random.below(4) {
+                case 0:
+                    for dot in dots { cloud.insert(dot) }
+                    model.formUnion(dots)
+                case 1:
+                    cloud.insert(dots)
+                    model.formUnion(dots)
+                case 2:
+                    cloud.merge(Self.cloud(dots))
+                    model.formUnion(dots)
+                default:
+                    let end = random.pick(universe)
+                    cloud.insert(upTo: end)
+                    model.formUnion(
+                        universe.filter { $0.actor == end.actor && $0.counter <= end.counter }
+                    )
+                }
+                let place: Comment = "seed \(seed), step \(step)"
+                #expect(Set(universe.filter(cloud.contains)) == model, place)
+                #expect(cloud == Self.cloud(model.sorted()), place)
+                // Histories that are contained, or nearly so, and one that has nothing to do with it.
+                var part = model.filter { _ in random.chance(9, in: 10) }
+                #expect(cloud.contains(Self.cloud(part)), place)
+                part.insert(random.pick(universe))
+                #expect(cloud.contains(Self.cloud(part)) == model.isSuperset(of: part), place)
+                let other = Self.runs(&random)
+                #expect(cloud.contains(Self.cloud(other)) == model.isSuperset(of: other), place)
+            }
+        }
+    }
+
+    @Test func `a cloud takes the highest number that there is`() {
+        let last = Dot(actor: someone(1), counter: Dot.maximumCounter)
+        let before = Dot(actor: someone(1), counter: Dot.maximumCounter - 1)
+        var (one, two) = (DotCloud(), DotCloud())
+        one.insert(last)
+        one.insert(before)
+        one.insert(Dot(actor: someone(1), counter: 1))
+        two.insert([last, Dot(actor: someone(1), counter: 1), before, last])
+        #expect(one == two && one.last(of: someone(1)) == Dot.maximumCounter)
+        two.insert(upTo: last)
+        one.merge(two)
+        #expect(one == two && one.hasNoHoles)
+    }
+
     @Test func `what is accepted comes back byte for byte, and nothing traps`() {
         var random = SeededRandom(seed: 13)
         for _ in 0..<3000 {

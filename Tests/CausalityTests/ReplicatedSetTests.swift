@@ -101,6 +101,32 @@ private func names(_ texts: String...) -> [[UInt8]] { texts.map { Array($0.utf8)
         #expect(purged.merged(set).history.hasNoHoles)
     }
 
+    @Test func `of 100,000 elements that were added in no order is deleted at once`() throws {
+        var random = SeededRandom(seed: 1)
+        var counters = Array(1...100_000 as ClosedRange<UInt64>)
+        random.shuffle(&counters)
+        var history = DotCloud()
+        history.insert(upTo: Dot(actor: someone(1), counter: 100_000))
+        // A set as it is on disk, for adding one by one takes long.
+        var writer = ByteWriter()
+        writer.version(Self.stamp)
+        history.encode(into: &writer)
+        writer.varint(UInt64(counters.count))
+        for (index, counter) in counters.enumerated() {
+            writer.varint(3)
+            writer.raw([16, 8, 0].map { UInt8(truncatingIfNeeded: index >> $0) })
+            writer.varint(1)
+            writer.varint(0)
+            writer.varint(counter)
+        }
+        var set = try ObservedRemoveSet(decoding: writer.bytes.span.bytes)
+        let some = Array(set.elements.prefix(50_000))
+        set.take(set.remove(some, seen: set.history, version: Self.stamp))
+        #expect(set.count == 50_000)
+        set.take(set.removeAll(seen: set.history, version: Self.stamp))
+        #expect(set.isAbsent && set.history == history)
+    }
+
     @Test func `refuses elements above 64 KiB`() {
         let long = [UInt8](repeating: 0, count: ReplicatedLimits.elementSize + 1)
         let outcome = ObservedRemoveSet().add([long], actor: someone(1), version: Self.stamp)
