@@ -120,7 +120,15 @@ public struct MapState: Equatable, Sendable {
 
     /// What is kept of a field.
     func contents(_ key: MapFieldName) -> MapField? {
-        all.first { $0.key == key }?.contents
+        var low = 0
+        var high = all.count
+        while low < high {
+            let middle = (low + high) / 2
+            let order = MapFieldName.compare(all[middle].key, key)
+            if order == 0 { return all[middle].contents }
+            if order < 0 { low = middle + 1 } else { high = middle }
+        }
+        return nil
     }
 }
 

@@ -119,6 +119,48 @@ private func field(_ name: String, _ kind: MapFieldKind) -> MapFieldName {
         #expect(one.removeAll(seen: DotCloud(), version: Self.stamp) == .unchanged)
     }
 
+    @Test func `finds each field among those of like names and other kinds, and no other`() {
+        let names: [[UInt8]] = [
+            [0], [0, 0], [0, 1], [1], [1, 0], [1, 255], [2], [255], [255, 0], [255, 255],
+        ]
+        for seed in 0..<UInt64(drawnRuns(60)) {
+            var random = SeededRandom(seed: seed)
+            var map = MapState()
+            var values: [MapFieldName: UInt8] = [:]
+            for step in 1...UInt8(random.number(in: 1...40)) {
+                let key = MapFieldName(random.pick(names), random.pick(MapFieldKind.allCases))
+                guard values[key] == nil else { continue }
+                values[key] = step
+                let update: MapUpdate =
+                    switch key.kind {
+                    case .register: .write([step])
+                    case .counter: .increment(Int64(step))
+                    case .set: .add([[step]])
+                    case .lastWriterSet: .stampAdded([[step]])
+                    }
+                let delta = map.update(
+                    key.name,
+                    update,
+                    seen: map.history,
+                    actor: someone(1),
+                    version: Self.stamp
+                )
+                map.take(delta)
+            }
+            #expect(Set(map.fields) == Set(values.keys), "seed \(seed)")
+            for name in names {
+                func value(_ kind: MapFieldKind) -> UInt8? { values[MapFieldName(name, kind)] }
+                #expect(map.register(name)?.first == value(.register), "seed \(seed)")
+                #expect(map.counter(name) == value(.counter).map(Int64.init), "seed \(seed)")
+                #expect(map.set(name).first?.first == value(.set), "seed \(seed)")
+                #expect(
+                    map.lastWriterSet(name).first?.first == value(.lastWriterSet),
+                    "seed \(seed)"
+                )
+            }
+        }
+    }
+
     @Test func `refuses names and values that are too long`() {
         let map = MapState()
         func outcome(_ name: [UInt8], _ update: MapUpdate) -> DeltaOutcome<MapState> {

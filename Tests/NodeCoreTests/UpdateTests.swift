@@ -76,6 +76,47 @@ import Testing
         )
     }
 
+    @Test func `a map of 50,000 small registers is read with all its entries`() throws {
+        let cluster = try LaneCluster(["dc1": 1], datacenters: ["dc1"], mode: .map)
+        let version = Version(
+            timestamp: HybridTimestamp(wall: cluster.now.wall),
+            node: NodeID(1),
+            lane: 0
+        )
+        var history = DotCloud()
+        history.insert(upTo: Dot(actor: ActorID(high: 0, low: 1), counter: 50_000))
+        // A map as it is on disk, for writing field by field takes long.
+        var writer = ByteWriter()
+        writer.version(version)
+        history.encode(into: &writer)
+        writer.varint(50_000)
+        for index in 0..<50_000 as Range<UInt64> {
+            writer.uint8(MapFieldKind.register.rawValue)
+            writer.varint(2)
+            writer.raw([UInt8(index >> 8), UInt8(truncatingIfNeeded: index)])
+            writer.varint(1)
+            writer.varint(0)
+            writer.varint(index + 1)
+            writer.version(version)
+            writer.varint(1)
+            writer.raw([UInt8(index % 251)])
+        }
+        let replica = cluster.replicas(of: "a")[0]
+        cluster.node(replica)?.records[cluster.keyspace.number] = [Array("a".utf8): writer.bytes]
+        guard case .value(let response) = cluster.get("a", at: replica),
+            case .map(let entries) = response.contents
+        else {
+            Issue.record("the map was not read")
+            return
+        }
+        #expect(entries.count == 50_000)
+        let isSame = entries.enumerated().allSatisfy { index, entry in
+            entry.name == [UInt8(index >> 8), UInt8(index & 255)]
+                && entry.contents == .register([UInt8(index % 251)])
+        }
+        #expect(isSame)
+    }
+
     @Test func `writes on both sides of a cut are both there after it`() throws {
         let cluster = try LaneCluster(["dc1": 2, "dc2": 2], mode: .siblings)
         let replicas = cluster.replicas(of: "a")
