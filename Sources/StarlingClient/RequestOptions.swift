@@ -46,7 +46,7 @@ public struct WriteOptions: Sendable {
     /// Only of values: counters, sets and maps do not expire.
     public var lifetime: Duration?
     /// The stamp of the write, in place of the coordinator's; at most 500 ms from the coordinator's
-    /// clock, and only in lww keyspaces.
+    /// clock, never 0, and only in lww keyspaces.
     ///
     /// A write that lies below what the key holds is told as lost, not stamped anew.
     public var timestamp: WallClockTime?

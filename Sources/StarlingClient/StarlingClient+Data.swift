@@ -194,6 +194,14 @@ extension StarlingClient {
         in name: String,
         options: WriteOptions
     ) async throws(StarlingError) -> PutResult {
+        // On the wire 0 stands for no timestamp.
+        guard options.timestamp?.milliseconds != 0 else {
+            throw StarlingError(
+                .invalid,
+                "the timestamp is 0, which is no time of a write.",
+                advice: "Give milliseconds since 1970, or leave it out for the node's time."
+            )
+        }
         let lifetime = options.lifetime.map { max(1, $0.wholeMilliseconds) } ?? 0
         return try await write(
             value == nil ? .delete : .put,

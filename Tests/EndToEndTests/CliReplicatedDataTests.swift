@@ -77,6 +77,7 @@ import Testing
         ["map", "put", "k/x", "f", "v", "--kind", "list"], ["map", "put", "k/x", "f", "--"],
         ["map", "remove", "k/x", "f", "v", "--kind", "register"],
         ["map", "remove", "k/x", "f", "1", "--kind", "counter"],
+        ["put", "k/x", "v", "--timestamp", "0"], ["put", "k/x", "v", "--timestamp", "now"],
     ])
     func `what makes no sense is a usage error`(_ arguments: [String]) {
         #expect {

@@ -199,6 +199,20 @@ import Testing
         }
     }
 
+    @Test func `a timestamp of 0 is refused before anyone is asked`() async throws {
+        try await FakeCluster.run { client, cluster in
+            var options = WriteOptions()
+            options.timestamp = WallClockTime(milliseconds: 0)
+            let error = await failure { () async throws(StarlingError) in
+                _ = try await client.put([1], for: key, in: "demo", options: options)
+            }
+            #expect(error?.code == .invalid && error?.written == .no)
+            #expect(cluster.received(0) + cluster.received(1) == 0)
+            options.timestamp = WallClockTime(milliseconds: 1)
+            _ = try await client.put([1], for: key, in: "demo", options: options)
+        }
+    }
+
     @Test func `a closed client refuses`() async throws {
         try await FakeCluster.run { client, _ in
             _ = try await client.put([1], for: key, in: "demo")

@@ -57,6 +57,14 @@ struct PutCommand: ClusterCommand {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
 
+    func validate() throws {
+        if timestamp == 0 {
+            throw ValidationError(
+                "--timestamp must be at least 1; leave it out for the node's time."
+            )
+        }
+    }
+
     func execute(_ client: StarlingClient) async throws {
         var options = WriteOptions(consistency: consistency.consistency, isTraced: trace)
         options.context = try ContextArgument.bytes(context)
