@@ -69,7 +69,7 @@ extension StarlingClient {
         )
     }
 
-    /// Adds members to a field of a map of kind `set` or `lastWriterSet`: at least one, each of up
+    /// Adds members to a field of a map of kind `set` or `lastWriterSet`: 1 to 10,000, each of up
     /// to 64 KiB.
     ///
     /// - Returns: how the write went; those that were there already change nothing.

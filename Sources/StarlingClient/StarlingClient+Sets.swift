@@ -17,7 +17,7 @@ extension StarlingClient {
         try await read(.set, key, in: keyspace, options: options, from: node)
     }
 
-    /// Adds members to a set: at least one, each of up to 64 KiB.
+    /// Adds members to a set: 1 to 10,000, each of up to 64 KiB.
     ///
     /// - Returns: how the write went; those that were there already change nothing.
     /// - Throws: `StarlingError`; its `written` says whether they may be added nonetheless.

@@ -39,6 +39,14 @@ extension StarlingClient {
         guard !members.isEmpty else {
             throw StarlingError(.invalid, "no member is named.", advice: "Name at least one.")
         }
+        guard members.count <= UpdateRequest.maximumElements else {
+            throw StarlingError(
+                .tooLarge,
+                "\(members.count) members are named, the most at one time is "
+                    + "\(UpdateRequest.maximumElements).",
+                advice: "Name fewer at a time."
+            )
+        }
         for member in members where member.count > ReplicatedLimits.elementSize {
             throw StarlingError(
                 .tooLarge,

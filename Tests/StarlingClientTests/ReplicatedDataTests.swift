@@ -228,6 +228,18 @@ import Testing
                 }
                 #expect(error?.code == .tooLarge)
             }
+            let over = Array(repeating: red, count: UpdateRequest.maximumElements + 1)
+            let overfull = await failure { () async throws(StarlingError) in
+                _ = try await client.addMembers(over, to: key, in: "tags")
+            }
+            let overfullField = await failure { () async throws(StarlingError) in
+                _ = try await client.addFieldMembers(over, to: red, of: key, in: "people")
+            }
+            for error in [overfull, overfullField] {
+                #expect(error?.code == .tooLarge)
+                #expect(error?.message.contains("the most at one time is 10000") == true)
+                #expect(error?.advice == "Name fewer at a time.")
+            }
             for (count, code) in [(0, StarlingError.Code.invalid), (1025, .tooLarge)] {
                 let name = Array(long.prefix(count))
                 let error = await failure { () async throws(StarlingError) in
