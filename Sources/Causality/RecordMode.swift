@@ -5,7 +5,7 @@ public import ClusterPrimitives
 ///
 /// A record of no bytes is no record: the key was never written here.
 public enum RecordMode: UInt8, CaseIterable, Sendable {
-    // On disk: never renumber. The first five are the numbers of the keyspaces' conflict modes.
+    // On disk: never renumber. All are the numbers of keyspaces' conflict modes.
 
     /// One version: `StoredRecord`.
     case lww = 1
@@ -17,7 +17,7 @@ public enum RecordMode: UInt8, CaseIterable, Sendable {
     case set = 4
     /// Fields that are joined one by one: `MapState`.
     case map = 5
-    /// Elements of which the later write wins: `LastWriterSet`; no conflict mode of a keyspace yet.
+    /// Elements of which the later write wins: `LastWriterSet`.
     case lastWriterSet = 6
 }
 
