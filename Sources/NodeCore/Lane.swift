@@ -23,7 +23,10 @@ package struct Lane: ~Copyable {
     var clock: HybridClock
     var random: SeededRandom
     /// Tells apart the writes that clients stamped with one millisecond.
-    var clientStamps: UInt16 = 0
+    ///
+    /// It begins at a number drawn from the life's actor, so that a timestamp used before and after
+    /// a restart hardly makes one version twice.
+    var clientStamps: UInt16
     var wheel = DeadlineWheel()
     var writes: RequestTable<OpenWrite>
     var reads: RequestTable<OpenRead>
@@ -71,6 +74,7 @@ package struct Lane: ~Copyable {
         random: SeededRandom
     ) {
         self.identity = identity
+        clientStamps = UInt16(truncatingIfNeeded: identity.incarnation.actor.low)
         number = lane
         self.view = view
         self.settings = settings

@@ -62,7 +62,8 @@ final class LaneCluster {
         datacenters: [String] = ["dc1", "dc2"],
         mode: ConflictMode = .lww,
         settings: NodeSettings = NodeSettings(),
-        clockStarts: [String: HybridTimestamp] = [:]
+        clockStarts: [String: HybridTimestamp] = [:],
+        life: UInt64 = 1
     ) throws {
         var members: [FoundingMember] = []
         for datacenter in datacenters {
@@ -91,7 +92,7 @@ final class LaneCluster {
         keyspace = topology.keyspaces[0]
         for member in topology.members {
             let bound = HybridTimestamp(rawValue: .max)
-            let actor = ActorID(high: 0, low: UInt64(member.id.rawValue))
+            let actor = ActorID(high: 0, low: UInt64(member.id.rawValue) + 1000 * (life - 1))
             nodes[member.id] = Node(
                 Lane(
                     identity: NodeIdentity(
@@ -99,7 +100,7 @@ final class LaneCluster {
                         name: member.name,
                         clusterName: "test",
                         clusterIdentifier: topology.clusterIdentifier,
-                        lives: NodeLives(Incarnation(start: 1, actor: actor))
+                        lives: NodeLives(Incarnation(start: life, actor: actor))
                     ),
                     lane: 0,
                     view: ClusterView(topology: topology, me: member.id),

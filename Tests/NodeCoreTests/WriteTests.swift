@@ -375,6 +375,22 @@ import Testing
         #expect(second.version > first.version)
     }
 
+    @Test func `a client's timestamp used again after a restart makes another version`() throws {
+        var versions: Set<Version> = []
+        for life in 1...3 as ClosedRange<UInt64> {
+            let cluster = try LaneCluster(["dc1": 3], life: life)
+            for _ in 0..<5 {
+                let now = cluster.now.wall.milliseconds
+                guard case .written(let response) = put("1", stamped: now, cluster) else {
+                    Issue.record("a timestamp within the bound was refused")
+                    return
+                }
+                versions.insert(response.version)
+            }
+        }
+        #expect(versions.count == 15)
+    }
+
     @Test func `a client's timestamp far from the clock is refused, and so is one of siblings`()
         throws
     {
