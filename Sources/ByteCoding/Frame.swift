@@ -17,8 +17,12 @@ public enum Frame {
     public static let countedHeaderSize = 28
     /// The longest body a connection accepts before the hello exchange is over.
     public static let maximumHelloBodySize = 16 * 1024
-    /// The longest body of any frame: the largest value, its key and their fields.
+    /// The longest body of a client's frame, either way, and of a frame of the control plane: the
+    /// largest value, its key and their fields.
     public static let maximumBodySize = 9 * 1024 * 1024
+    /// The longest body of a frame between the lanes of two nodes: what sixteen replicas that
+    /// never met come to together, each of which took records up to 4 MiB, with keys and fields.
+    public static let maximumPeerBodySize = 72 * 1024 * 1024
 
     /// The fields before a body.
     public struct Header: Equatable, Sendable {

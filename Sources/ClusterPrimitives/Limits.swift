@@ -8,7 +8,8 @@ public enum Limits {
     public static let maximumValueSize = 8 * 1024 * 1024
     /// Bytes of a record of several values, of a set or of a map, that a write may make: 4 MiB.
     ///
-    /// Two that were made on both sides of a partition fit a frame together.
+    /// Joins may make it longer: what up to sixteen replicas took that never met fits a frame between
+    /// nodes together, though an answer to a client holds no more than two of them.
     public static let maximumRecordSize = 4 * 1024 * 1024
     /// Bytes of a name (node, datacenter, rack, keyspace, cluster).
     public static let nameSize = 1...48

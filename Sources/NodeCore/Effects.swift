@@ -26,11 +26,13 @@ package struct OutputBuffers: ~Copyable {
     /// No buffers.
     package init() {}
 
-    /// Appends to the buffer of a destination.
-    package mutating func write(to destination: Int, _ body: (inout ByteWriter) -> Void) {
+    /// Appends to the buffer of a destination; `body` may leave it as it was.
+    package mutating func write<R>(to destination: Int, _ body: (inout ByteWriter) -> R) -> R {
         while buffers.count <= destination { buffers.append(ByteWriter()) }
-        if buffers[destination].count == 0 { pending.append(destination) }
-        body(&buffers[destination])
+        let wasEmpty = buffers[destination].count == 0
+        let result = body(&buffers[destination])
+        if wasEmpty, buffers[destination].count > 0 { pending.append(destination) }
+        return result
     }
 
     /// Hands each buffer with something in it to `send`, and empties it.

@@ -389,7 +389,7 @@ extension Lane {
             case .frame(let header, let body)? = try? Frame.cut(
                 bytes,
                 at: 0,
-                limit: Frame.maximumBodySize
+                limit: Frame.maximumPeerBodySize
             )
         else { return }
         // What waited in vain is handled under the view that is here.

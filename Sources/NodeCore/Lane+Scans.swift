@@ -215,6 +215,18 @@ extension Lane {
                 answer.next = ScanCursor(token: last.token, after: last.key)
                 break
             }
+            let seen = visibleContents(of: item, open, at: now.wall)
+            if let seen, seen.size > Self.maximumAnswerSize - Int(Self.maximumReplicaPageSize) {
+                // It has a page of its own, if one holds it.
+                if let last, !answer.entries.isEmpty {
+                    answer.next = ScanCursor(token: last.token, after: last.key)
+                    break
+                }
+                guard seen.size <= Self.maximumAnswerSize else {
+                    refuse(scan: id, open, atKey: item.key, holding: seen.size, into: &effects)
+                    return
+                }
+            }
             last = item
             for index in item.behind {
                 answer.repaired &+= 1
@@ -229,23 +241,9 @@ extension Lane {
                     into: &effects
                 )
             }
-            let bytes = item.record.span.bytes
-            let all = ByteRange(offset: 0, count: item.record.count)
-            guard !open.mode.isAbsent(all, of: bytes, at: now.wall),
-                let seen = contents(
-                    of: item.record,
-                    open.mode,
-                    at: now.wall
-                )
-            else { continue }
+            guard let seen else { continue }
             size += item.key.count + (open.contents == .values ? item.record.count : 0)
-            answer.entries.append(
-                ScanEntry(
-                    key: item.key,
-                    contents: open.contents == .values
-                        ? seen.contents : seen.contents.withoutContents
-                )
-            )
+            answer.entries.append(ScanEntry(key: item.key, contents: seen))
         }
         if answer.next != nil {
             // The page is full before the replicas' pages are used up.
@@ -262,6 +260,42 @@ extension Lane {
         open.answer = answer
         scans[id] = open
         answerIfRepaired(id, into: &effects)
+    }
+
+    /// What a page shows of a key; nil where it shows nothing.
+    private func visibleContents(
+        of item: ScanMerge.Item,
+        _ open: OpenScan,
+        at wall: WallClockTime
+    ) -> KeyContents? {
+        let all = ByteRange(offset: 0, count: item.record.count)
+        guard !open.mode.isAbsent(all, of: item.record.span.bytes, at: wall),
+            let seen = contents(of: item.record, open.mode, at: wall)
+        else { return nil }
+        return open.contents == .values ? seen.contents : seen.contents.withoutContents
+    }
+
+    /// Ends a scan at a key whose contents no answer holds.
+    private mutating func refuse(
+        scan id: RequestID,
+        _ open: OpenScan,
+        atKey key: [UInt8],
+        holding size: Int,
+        into effects: inout Effects
+    ) {
+        scans.remove(id)
+        fail(
+            open.sink,
+            FailureResponse(
+                code: .tooLarge,
+                level: open.level,
+                message: "what \"\(describe(key))\" holds comes to \(size) bytes, more than the "
+                    + "\(Self.maximumAnswerSize) of an answer",
+                advice: "Read the key, and write a value in its place with the context that comes "
+                    + "with the refusal; or scan without values."
+            ),
+            into: &effects
+        )
     }
 
     mutating func repairAcknowledged(

@@ -252,18 +252,20 @@ package struct Lane: ~Copyable {
                     into: &effects
                 )
             } else {
-                // What fits no frame cannot be told.
-                let fits = record.count <= Self.maximumAnswerSize
-                send(to: origin, .readReply, into: &effects) {
-                    PeerReadReply.encode(
-                        status: fits ? status : .unknown,
-                        contents: contents,
-                        digest: digest,
-                        version: version,
-                        record: fits ? record : [],
-                        into: &$0
-                    )
+                func reply(_ status: ReadStatus, _ record: [UInt8]) -> Bool {
+                    send(to: origin, .readReply, into: &effects) {
+                        PeerReadReply.encode(
+                            status: status,
+                            contents: contents,
+                            digest: digest,
+                            version: version,
+                            record: record,
+                            into: &$0
+                        )
+                    }
                 }
+                // What fits no frame cannot be told.
+                if !reply(status, record) { _ = reply(.unknown, []) }
             }
         case .scanned(let origin, let page):
             if origin.route == .request {
@@ -275,7 +277,12 @@ package struct Lane: ~Copyable {
                     into: &effects
                 )
             } else {
-                send(to: origin, .scanReply, into: &effects) { page.encode(into: &$0) }
+                func reply(_ page: ReplicaPage) -> Bool {
+                    send(to: origin, .scanReply, into: &effects) { page.encode(into: &$0) }
+                }
+                if !reply(page) {
+                    _ = reply(ReplicaPage(status: .unknown, records: [], isComplete: false))
+                }
             }
         case .updated(let origin, let result):
             let id = RequestID(rawValue: origin.correlation)
@@ -300,24 +307,29 @@ package struct Lane: ~Copyable {
     }
 
     /// Appends a frame for the node's link.
+    ///
+    /// - Returns: false for one that is longer than peers take, which is not sent: the request
+    ///   counts as not answered.
+    @discardableResult
     func send(
         _ kind: PeerKind,
         to node: NodeID,
         _ correlation: UInt64,
         into effects: inout Effects,
         _ body: (inout ByteWriter) -> Void
-    ) {
+    ) -> Bool {
         let header = Frame.Header(
             kind: kind.rawValue,
             correlation: correlation,
             epoch: view.topology.epoch,
             timestamp: clock.latest.rawValue
         )
-        effects.links.write(to: Int(node.rawValue)) { writer in
-            let frame = writer.beginFrame(header)
-            body(&writer)
-            writer.endFrame(frame)
+        let excess = effects.links.write(to: Int(node.rawValue)) { writer in
+            writer.peerFrame(header, body)
         }
+        guard let excess else { return true }
+        effects.notices.append(.frameTooLong(to: node, kind, size: excess))
+        return false
     }
 
     private func generation(ofConnection number: Int) -> UInt8 {
@@ -341,30 +353,33 @@ package struct Lane: ~Copyable {
     }
 
     /// Appends a frame for the one who asked for a job.
+    ///
+    /// - Returns: false for one that is longer than peers take, which is not sent.
+    @discardableResult
     func send(
         to origin: JobOrigin,
         _ kind: PeerKind,
         into effects: inout Effects,
         _ body: (inout ByteWriter) -> Void
-    ) {
+    ) -> Bool {
         if origin.route == .link {
             let node = NodeID(UInt16(truncatingIfNeeded: origin.target))
-            send(kind, to: node, origin.correlation, into: &effects, body)
-            return
+            return send(kind, to: node, origin.correlation, into: &effects, body)
         }
         let number = Int(origin.target & 0xFF_FFFF)
-        guard origin.target >> 24 == UInt32(generation(ofConnection: number)) else { return }
+        guard origin.target >> 24 == UInt32(generation(ofConnection: number)) else { return true }
         let header = Frame.Header(
             kind: kind.rawValue,
             correlation: origin.correlation,
             epoch: view.topology.epoch,
             timestamp: clock.latest.rawValue
         )
-        effects.connections.write(to: number) { writer in
-            let frame = writer.beginFrame(header)
-            body(&writer)
-            writer.endFrame(frame)
+        let excess = effects.connections.write(to: number) { writer in
+            writer.peerFrame(header, body)
         }
+        guard let excess else { return true }
+        effects.notices.append(.frameTooLong(to: nil, kind, size: excess))
+        return false
     }
 
     /// Answers the asker of a request.
@@ -430,5 +445,25 @@ package struct Lane: ~Copyable {
                 detail: detail()
             )
         )
+    }
+}
+
+extension ByteWriter {
+    /// Appends a frame for a peer, unless its body is longer than peers take.
+    ///
+    /// - Returns: the bytes of such a body; nil once the frame is there.
+    fileprivate mutating func peerFrame(
+        _ header: Frame.Header,
+        _ body: (inout ByteWriter) -> Void
+    ) -> Int? {
+        let start = beginFrame(header)
+        body(&self)
+        let size = count - start - Frame.headerSize
+        guard size <= Frame.maximumPeerBodySize else {
+            bytes.removeLast(count - start)
+            return size
+        }
+        endFrame(start)
+        return nil
     }
 }

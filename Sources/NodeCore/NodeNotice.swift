@@ -1,5 +1,6 @@
 package import Causality
 package import ClusterPrimitives
+package import PeerProtocol
 
 /// Something that an operator, a metric or a test may want to know.
 ///
@@ -31,6 +32,9 @@ package enum NodeNotice: Equatable, Sendable {
     case clockDeviates(milliseconds: Int64, isOff: Bool)
     /// A frame from a peer could not be understood.
     case malformedFrame(from: NodeID?, reason: String)
+    /// A frame is longer than a peer would take, and was not sent; no peer is named where it was an
+    /// answer on the peer's own link.
+    case frameTooLong(to: NodeID?, PeerKind, size: Int)
     /// A late or duplicate answer found no open request.
     case lateAnswer(from: NodeID)
     /// Peers are cut off by fault injection; none when it ended.

@@ -46,6 +46,11 @@ extension ReplicaStore {
             }
             // What the others hold comes along, since the change was made on top of it.
             let kept = update.base.map { mode.joined($0, record) } ?? record
+            if let error = oversize(kept.count) {
+                results.append(.updated(job.origin, .notTaken(WriteStatus(error))))
+                giveBack(place, deferred: &deferred)
+                return
+            }
             staged.batch.put(
                 tree: job.keyspace.rawValue,
                 prefix: job.token,
@@ -118,7 +123,12 @@ extension ReplicaStore {
                 continue
             }
             let kept = update.base.map { mode.joined($0, record) } ?? record
-            written = mode.joined(written, kept)
+            let all = mode.joined(written, kept)
+            if let error = oversize(all.count) {
+                changes.append(.updated(waiting.origin, .notTaken(WriteStatus(error))))
+                continue
+            }
+            written = all
             copy = .known(mode.joined(known, kept), .none)
             onlyRemoves = onlyRemoves && update.change.isRemoval
             changes.append(.updated(waiting.origin, .applied(record: kept, answer)))

@@ -20,9 +20,12 @@ package final class ReplicaStore: Sendable {
     private let isDistrusted = Atomic(false)
     let minter: Minter
     let queues = KeyQueues()
+    /// The longest record that the engine takes.
+    private let maximumRecordSize: Int
 
-    private init(engine: Engine, actor: ActorID, earlier: [ActorID]) {
+    private init(engine: Engine, actor: ActorID, earlier: [ActorID], maximumRecordSize: Int) {
         self.engine = engine
+        self.maximumRecordSize = maximumRecordSize
         minter = Minter(actor, earlier: earlier)
     }
 
@@ -47,7 +50,12 @@ package final class ReplicaStore: Sendable {
             rules: RecordMode.allCases.map(\.mergeRule),
             damage: .isolate
         )
-        let store = ReplicaStore(engine: engine, actor: actor, earlier: earlierActors)
+        let store = ReplicaStore(
+            engine: engine,
+            actor: actor,
+            earlier: earlierActors,
+            maximumRecordSize: options.maximumValueSize
+        )
         do throws(StorageError) {
             try store.adopt(topology)
             try store.flushRecovered()
@@ -248,6 +256,12 @@ package final class ReplicaStore: Sendable {
                     )
                     continue
                 }
+                if let error = oversize(record.count) {
+                    results.append(
+                        .written(job.origin, WriteStatus(error), version: version, shadow: .zero)
+                    )
+                    continue
+                }
                 staged.batch.put(
                     tree: job.keyspace.rawValue,
                     prefix: job.token,
@@ -309,6 +323,14 @@ package final class ReplicaStore: Sendable {
             refuse(staged.items, error, results: &results, deferred: &deferred)
             return nil
         }
+    }
+
+    /// What the engine would say of a batch with a record of a size; nil if it takes it.
+    ///
+    /// It refuses batches as a whole, so one record too long would take the turn's others along.
+    func oversize(_ size: Int) -> StorageError? {
+        guard size > maximumRecordSize else { return nil }
+        return .tooLarge(what: "value", size: size, limit: maximumRecordSize)
     }
 
     private func refuse(

@@ -1,3 +1,5 @@
+import ByteCoding
+
 /// What a frame between nodes means.
 package enum PeerKind: UInt8, Sendable {
     // On the wire: never renumber.
@@ -56,4 +58,9 @@ package enum PeerClass: UInt8, Sendable, CaseIterable {
     case request = 2
     /// Long transfers.
     case bulk = 3
+
+    /// The longest body of a frame behind the hello.
+    package var maximumBodySize: Int {
+        self == .request ? Frame.maximumPeerBodySize : Frame.maximumBodySize
+    }
 }

@@ -74,7 +74,7 @@ package struct PeerReadReply: Sendable {
         self.contents = contents
         digest = try reader.uint64(in: bytes, "digest")
         version = try reader.version(in: bytes)
-        record = try reader.prefixed(in: bytes, limit: Frame.maximumBodySize, "record")
+        record = try reader.prefixed(in: bytes, limit: Frame.maximumPeerBodySize, "record")
         try reader.finish()
     }
 

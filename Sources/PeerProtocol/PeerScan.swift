@@ -82,7 +82,7 @@ extension ReplicaPage {
                     token: try reader.uint64(in: bytes, "token"),
                     key: bytes.array(try reader.prefixed(in: bytes, limit: keyLimit, "key")),
                     record: bytes.array(
-                        try reader.prefixed(in: bytes, limit: Frame.maximumBodySize, "record")
+                        try reader.prefixed(in: bytes, limit: Frame.maximumPeerBodySize, "record")
                     )
                 )
             )

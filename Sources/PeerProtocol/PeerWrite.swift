@@ -61,7 +61,7 @@ package struct PeerWrite: Sendable {
         relays = NodeList()
         for _ in 0..<count { relays.append(NodeID(try reader.uint16(in: bytes, "relay"))) }
         key = try reader.prefixed(in: bytes, limit: Limits.keySize.upperBound, "key")
-        record = try reader.prefixed(in: bytes, limit: Frame.maximumBodySize, "record")
+        record = try reader.prefixed(in: bytes, limit: Frame.maximumPeerBodySize, "record")
         try reader.finish()
         guard Limits.keySize.contains(key.count) else {
             throw .invalid(field: "key", value: UInt64(key.count))

@@ -299,9 +299,11 @@ extension ClusterSimulation {
     private func handleInbox(of connection: Connection, at side: Int) {
         var bytes = connection.inbox[side]
         connection.inbox[side] = []
+        let isPeer = connection.parties[1 - side].nodeIndex != nil
+        let limit = isPeer ? Frame.maximumPeerBodySize : Frame.maximumBodySize
         var offset = 0
         cutting: while connection.isOpen {
-            switch try? Frame.cut(bytes.span.bytes, at: offset, limit: Frame.maximumBodySize) {
+            switch try? Frame.cut(bytes.span.bytes, at: offset, limit: limit) {
             case .frame(let header, let body)?:
                 offset = body.end
                 dispatch(header, body, bytes.span.bytes, connection, side)

@@ -1,3 +1,4 @@
+import ByteCoding
 import Causality
 import ClusterPrimitives
 import FileSystems
@@ -43,6 +44,7 @@ extension ClusterSimulation {
             engine.cacheSize = scenario.cacheSize
             engine.openFiles = 4
             engine.diskReserve = scenario.diskReserve
+            engine.maximumValueSize = Frame.maximumPeerBodySize
             engine.compaction.minimumTables = 3
             engine.compaction.maximumTables = 6
             engine.compaction.minimumSize = scenario.likeSize
@@ -254,6 +256,8 @@ extension ClusterSimulation {
                 violate(
                     "\(node.name) cannot read a frame of \(peer.map(\.description) ?? "a client"): \(reason)"
                 )
+            case .frameTooLong(_, let kind, let size):
+                violate("\(node.name) did not send a \(kind) of \(size) bytes")
             case .peerRolledBack(let peer, let seen, let presented):
                 let isExpected = nodes.contains { $0.id == peer && $0.isRolledBack }
                 if !isExpected {

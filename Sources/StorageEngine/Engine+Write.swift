@@ -51,12 +51,9 @@ extension Engine {
         if batch.largestKey > keyLimit {
             throw .tooLarge(what: "key", size: batch.largestKey, limit: keyLimit)
         }
-        if batch.largestValue > options.maximumValueSize {
-            throw .tooLarge(
-                what: "value",
-                size: batch.largestValue,
-                limit: options.maximumValueSize
-            )
+        let valueLimit = min(options.maximumValueSize, BlockHeader.maximumLength - (1 << 20))
+        if batch.largestValue > valueLimit {
+            throw .tooLarge(what: "value", size: batch.largestValue, limit: valueLimit)
         }
         if batch.sizeInBytes > 1 << 30 {
             throw .tooLarge(what: "batch", size: batch.sizeInBytes, limit: 1 << 30)
@@ -72,7 +69,7 @@ extension Engine {
         let size = batch.sizeInBytes
         let used = memory.add(size, ordering: .relaxed).newValue
         do throws(StorageError) {
-            guard used <= options.memoryBudget else {
+            guard used <= options.memoryBudget || isLargeAndAlone(size, used: used) else {
                 isOverloaded.store(true, ordering: .relaxed)
                 throw .overloaded(used: used - size, limit: options.memoryBudget)
             }
@@ -87,6 +84,11 @@ extension Engine {
             memory.subtract(size, ordering: .relaxed)
             throw error
         }
+    }
+
+    /// Whether a batch is so large that flushes may never leave room for it, and none is due.
+    private func isLargeAndAlone(_ size: Int, used: Int) -> Bool {
+        size > options.memoryBudget / 4 * 3 && used - size < options.memoryBudget / 8 * 5
     }
 
     private func checkTrees(of batch: borrowing WriteBatch) throws(StorageError) {

@@ -12,7 +12,8 @@ public struct EngineOptions: Sendable {
     /// Bytes that all memtables, with the batches on their way to them, may hold; 64 MiB.
     ///
     /// At five eighths a memtable is flushed, from seven eighths on writers are slowed, at all of it
-    /// `append` refuses with `overloaded`. More means larger tables and longer recovery.
+    /// `append` refuses with `overloaded`. A batch of more than three quarters is taken while no
+    /// flush is due, else it might never be. More means larger tables and longer recovery.
     public var memoryBudget = 64 << 20
     /// Bytes after which the log goes on in a new segment; 32 MiB.
     ///
@@ -46,7 +47,8 @@ public struct EngineOptions: Sendable {
     public var compaction = SizeTieredPolicy()
     /// The longest key in bytes; 1024, and at most 65,527.
     public var maximumKeySize = 1024
-    /// The longest value in bytes; 9 MiB.
+    /// The longest value in bytes; 9 MiB, and at most 255 MiB, since a block of a table has to
+    /// hold it.
     public var maximumValueSize = 9 << 20
     /// The largest stamp that opening accepts in trees whose stamps are the owner's; nil accepts
     /// all.

@@ -201,6 +201,91 @@ import Testing
         #expect(keys.count >= 20)
     }
 
+    @Test func `an answer longer than peers take is replaced by one that the copy is unknown`()
+        throws
+    {
+        let cluster = try LaneCluster(["dc1": 3])
+        let node = try #require(cluster.node("dc1-n1"))
+        let origin = JobOrigin(route: .connection, target: 3, correlation: 9)
+        func answer(_ size: Int) throws -> (status: ReadStatus, record: Int) {
+            node.lane.completed(
+                .read(
+                    origin,
+                    .found,
+                    contents: .record,
+                    digest: 1,
+                    version: .zero,
+                    record: [UInt8](repeating: 0, count: size)
+                ),
+                at: cluster.now,
+                into: &node.effects
+            )
+            var frames: [UInt8] = []
+            node.effects.connections.drain { _, bytes in frames = bytes }
+            guard
+                case .frame(_, let body) = try Frame.cut(
+                    frames.span.bytes,
+                    at: 0,
+                    limit: Frame.maximumPeerBodySize
+                )
+            else { throw CodingError.trailingBytes(count: 0) }
+            #expect(body.end == frames.count)
+            let reply = try PeerReadReply(decoding: body, of: frames.span.bytes)
+            return (reply.status, reply.record.count)
+        }
+        let long = Frame.maximumPeerBodySize - 1000
+        let whole = try answer(long)
+        #expect(whole.status == .found && whole.record == long)
+        #expect(node.effects.notices.isEmpty)
+        let replaced = try answer(Frame.maximumPeerBodySize)
+        #expect(replaced.status == .unknown && replaced.record == 0)
+        guard case .frameTooLong(to: nil, .readReply, let size)? = node.effects.notices.first else {
+            Issue.record("nobody was told")
+            return
+        }
+        #expect(size > Frame.maximumPeerBodySize)
+    }
+
+    @Test func `a write longer than peers take is not sent, and nothing else is lost`() throws {
+        let cluster = try LaneCluster(["dc1": 3])
+        let node = try #require(cluster.node("dc1-n1"))
+        let peer = cluster.id("dc1-n2")
+        // A relay passes on what it was given, here by a sender with a wider limit.
+        for size in [100, Frame.maximumPeerBodySize - 5, 200] {
+            let header = Self.record(1, "")
+            let held = [97] + header + [UInt8](repeating: 0, count: size - header.count)
+            var list = PeerWrite.NodeList()
+            list.append(peer)
+            var writer = ByteWriter()
+            PeerWrite.encode(
+                keyspace: cluster.keyspace.number,
+                purpose: .repair,
+                origin: cluster.id("dc1-n3"),
+                relays: list,
+                key: ByteRange(offset: 0, count: 1),
+                record: ByteRange(offset: 1, count: held.count - 1),
+                of: held.span.bytes,
+                into: &writer
+            )
+            try Self.inject(
+                PeerKind.write.rawValue,
+                to: "dc1-n1",
+                from: cluster.id("dc1-n3"),
+                cluster,
+                writer.bytes
+            )
+        }
+        var sent = 0
+        node.effects.links.drain { target, bytes in
+            if target == Int(peer.rawValue) { sent = bytes.count }
+        }
+        #expect(sent > 300 && sent < 500)
+        let told = node.effects.notices.contains {
+            if case .frameTooLong(to: peer, .write, _) = $0 { true } else { false }
+        }
+        #expect(told)
+    }
+
     @Test func `frames of a future epoch wait in bounded memory`() throws {
         var settings = NodeSettings()
         settings.maximumParkedSize = 10_000

@@ -375,7 +375,7 @@ final class LaneCluster {
         }
         packets += outgoing
         for bytes in replies {
-            Self.cut(bytes) { header, body in
+            Self.cut(bytes, limit: Frame.maximumBodySize) { header, body in
                 if let kind = ClientKind(rawValue: header.kind) {
                     answers.append((header.correlation, kind, bytes.span.bytes.array(body)))
                 }
@@ -384,12 +384,16 @@ final class LaneCluster {
         return !jobs.isEmpty || !outgoing.isEmpty || !replies.isEmpty
     }
 
-    private static func cut(_ bytes: [UInt8], _ body: (Frame.Header, ByteRange) -> Void) {
+    private static func cut(
+        _ bytes: [UInt8],
+        limit: Int = Frame.maximumPeerBodySize,
+        _ body: (Frame.Header, ByteRange) -> Void
+    ) {
         var offset = 0
         while case .frame(let header, let range)? = try? Frame.cut(
             bytes.span.bytes,
             at: offset,
-            limit: Frame.maximumBodySize
+            limit: limit
         ) {
             body(header, range)
             offset = range.end

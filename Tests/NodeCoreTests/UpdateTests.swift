@@ -263,6 +263,94 @@ import Testing
         #expect(texts(cluster.get("a", at: replica, .one)) == ["1"])
     }
 
+    @Test func `what three sides made that never met is repaired, refused to readers and resolved`()
+        throws
+    {
+        let cluster = try LaneCluster(["dc1": 3], datacenters: ["dc1"], mode: .siblings)
+        let replicas = cluster.replicas(of: "a")
+        let value = String(repeating: "x", count: 900_000)
+        cluster.isDropped = { _ in true }
+        for name in replicas {
+            for _ in 0..<4 { _ = try written(cluster.put("a", value, at: name, .one)) }
+        }
+        cluster.isDropped = { _ in false }
+        guard case .failed(let failure) = cluster.get("a", at: replicas[0], .all) else {
+            Issue.record("an answer beyond a frame was made")
+            return
+        }
+        #expect(failure.code == .tooLarge)
+        #expect(!failure.context.isEmpty)
+        let copies = replicas.map { cluster.node($0)?.records[cluster.keyspace.number]?[[97]] }
+        let first = try #require(copies[0])
+        #expect(first.count > Frame.maximumBodySize)
+        #expect(copies.allSatisfy { $0 == first })
+        let resolved = cluster.put("a", "1", at: replicas[1], .all, context: failure.context)
+        #expect(try written(resolved).siblings == 1)
+        #expect(texts(cluster.get("a", at: replicas[2], .all)) == ["1"])
+    }
+
+    @Test func `a scan ends before a key that no answer holds, and says which it is`() throws {
+        let cluster = try LaneCluster(["dc1": 1], datacenters: ["dc1"], mode: .siblings)
+        let holder = "dc1-n1"
+        let value = String(repeating: "x", count: 900_000)
+        var large: [UInt8] = []
+        for actor in 1...10 as ClosedRange<UInt64> {
+            let outcome = RecordMode.siblings.apply(
+                .put(value: Array(value.utf8), expiry: nil),
+                seen: nil,
+                to: [],
+                UpdateTerms(
+                    version: Version(
+                        timestamp: HybridTimestamp(rawValue: actor),
+                        node: NodeID(1),
+                        lane: 0
+                    ),
+                    actor: ActorID(high: 7, low: actor),
+                    wall: cluster.now.wall,
+                    maximumSize: 1 << 30
+                )
+            )
+            if case .changed(let change, _) = outcome {
+                large = RecordMode.siblings.joined(large, change)
+            }
+        }
+        // The keys of one node of which it is the replica, in the order of a scan.
+        let keys = (0..<100).map { "k\($0)" }.filter { cluster.replicas(of: $0) == [holder] }
+            .sorted { Token(ofKey: Array($0.utf8)).ordered < Token(ofKey: Array($1.utf8)).ordered }
+        let (small, big) = (keys[0], keys[1])
+        _ = try written(cluster.put(small, "1", at: holder, .one))
+        cluster.node(holder)?.records[cluster.keyspace.number]?[Array(big.utf8)] = large
+        var next: ScanCursor? = .start
+        var seen: [String] = []
+        var refusal: FailureResponse?
+        while let start = next, refusal == nil {
+            let correlation = cluster.send(.scan, to: holder) {
+                ScanRequest(
+                    keyspace: cluster.keyspace.number,
+                    level: .one,
+                    contents: .values,
+                    timeout: 1000,
+                    maximumEntries: 10,
+                    maximumSize: 1 << 20,
+                    start: start,
+                    prefix: []
+                ).encode(into: &$0)
+            }
+            let (kind, body) = try #require(cluster.answer(correlation))
+            let all = ByteRange(offset: 0, count: body.count)
+            if kind == .page {
+                let page = try PageResponse(decoding: all, of: body.span.bytes)
+                seen += page.entries.map { String(decoding: $0.key, as: UTF8.self) }
+                next = page.next
+            } else {
+                refusal = try FailureResponse(decoding: all, of: body.span.bytes)
+            }
+        }
+        #expect(seen == [small])
+        #expect(refusal?.code == .tooLarge)
+        #expect(refusal?.message.contains(big) == true)
+    }
+
     @Test func `a deletion with what was read leaves nothing, and a new value is alone`() throws {
         let cluster = try LaneCluster(["dc1": 3], mode: .siblings)
         _ = cluster.put("a", "1", at: "dc1-n1", .all)

@@ -2,6 +2,7 @@ import ByteCoding
 import ClusterPrimitives
 import NIOCore
 import NodeRuntime
+import PeerProtocol
 import Testing
 
 @Suite struct `Frame accumulator` {
@@ -76,6 +77,25 @@ import Testing
         #expect(throws: CodingError.self) { try kinds(&accumulator) }
         accumulator.limit = Frame.maximumBodySize
         #expect(try kinds(&accumulator) == [2])
+    }
+
+    @Test func `a peer's requests and answers may be longer than a client's frames`() throws {
+        func declares(_ body: Int, within limit: Int) throws(CodingError) {
+            var writer = ByteWriter()
+            writer.uint32(UInt32(body + Frame.countedHeaderSize))
+            var accumulator = FrameAccumulator(limit: limit)
+            var read = ByteBuffer(bytes: writer.bytes)
+            accumulator.append(&read)
+            try accumulator.forEachFrame { _, _, _ in .unchanged }
+        }
+        let longest = PeerClass.request.maximumBodySize
+        #expect(longest == Frame.maximumPeerBodySize)
+        #expect(PeerClass.urgent.maximumBodySize == Frame.maximumBodySize)
+        try declares(longest, within: longest)
+        #expect(throws: CodingError.self) { try declares(longest + 1, within: longest) }
+        #expect(throws: CodingError.self) {
+            try declares(Frame.maximumBodySize + 1, within: Frame.maximumBodySize)
+        }
     }
 
     @Test func `whole frames are taken out and the rest waits`() throws {

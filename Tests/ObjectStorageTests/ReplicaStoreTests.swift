@@ -90,6 +90,49 @@ import Testing
         #expect(refused > 900)
     }
 
+    @Test func `a record that the engine does not take leaves the others of its turn alone`() throws
+    {
+        let fixture = try StoreFixture(maximumValueSize: 2000)
+        let sizes = [10, 3000, 20]
+        var payload: [UInt8] = []
+        var jobs: [StorageJob] = []
+        for (index, size) in sizes.enumerated() {
+            let key = Array("key \(index)".utf8)
+            let record = StoreFixture.record(5, String(repeating: "v", count: size))
+            jobs.append(
+                StorageJob(
+                    origin: JobOrigin(route: .request, target: 0, correlation: UInt64(index)),
+                    keyspace: StoreFixture.keyspace,
+                    token: Token(ofKey: key).ordered,
+                    work: .write(
+                        key: ByteRange(offset: payload.count, count: key.count),
+                        record: ByteRange(offset: payload.count + key.count, count: record.count),
+                        version: StoreFixture.version(5),
+                        purpose: .repair
+                    )
+                )
+            )
+            payload += key + record
+        }
+        var turn = StoreFixture.Turn()
+        turn.staged = fixture.store.submit(
+            jobs: jobs,
+            payload: payload,
+            results: &turn.results,
+            deferred: &turn.deferred
+        )
+        try fixture.store.sync()
+        var statuses: [UInt64: WriteStatus] = [:]
+        for result in fixture.finish(turn) {
+            if case .written(let origin, let status, _, _) = result {
+                statuses[origin.correlation] = status
+            }
+        }
+        #expect(statuses == [0: .applied, 1: .overloaded, 2: .applied])
+        #expect(fixture.read("key 1")?.status == .absent)
+        #expect(fixture.read("key 2")?.status == .found)
+    }
+
     @Test func `an older write is shadowed by a newer one in memory`() throws {
         let fixture = try StoreFixture()
         #expect(fixture.write("a", 5, "new")?.status == .applied)

@@ -47,7 +47,8 @@ final class StoreFixture {
         _ disk: InMemoryFileSystem = InMemoryFileSystem(),
         topology: Topology? = nil,
         actor: ActorID = ActorID(high: 1, low: 1),
-        diskReserve: Int = 0
+        diskReserve: Int = 0,
+        maximumValueSize: Int? = nil
     ) throws {
         self.disk = disk
         faults = FaultyFileSystem(disk)
@@ -56,6 +57,7 @@ final class StoreFixture {
         options.blockSize = 512
         options.identity = 0xBEEF
         options.diskReserve = diskReserve
+        if let maximumValueSize { options.maximumValueSize = maximumValueSize }
         store = try ReplicaStore.open(
             directory: "/store",
             on: faults,

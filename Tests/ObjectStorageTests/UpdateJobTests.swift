@@ -227,6 +227,37 @@ import Testing
         }
     }
 
+    @Test
+    func `an update whose record the engine does not take leaves the others of its turn alone`()
+        throws
+    {
+        let fixture = try StoreFixture(
+            topology: StoreFixture.topology(mode: .siblings),
+            maximumValueSize: 2000
+        )
+        let long = String(repeating: "x", count: 3000)
+        func isRefused(_ result: StorageResult?) -> Bool {
+            if case .updated(_, .notTaken(.overloaded))? = result { true } else { false }
+        }
+        let turn = fixture.update(
+            [("a", Self.put("1")), ("b", Self.put(long)), ("c", Self.put("2"))]
+        )
+        #expect(turn.results.count == 1)
+        #expect(isRefused(turn.results.first))
+        try fixture.store.sync()
+        #expect(fixture.finish(turn).count == 3)
+        #expect(values(try #require(fixture.read("a")?.record)) == ["1"])
+        #expect(fixture.read("b")?.status == .absent)
+        #expect(values(try #require(fixture.read("c")?.record)) == ["2"])
+        // Those that wait for their key are made together, and the long one is refused alone.
+        let waiting = fixture.update(
+            [("b", Self.put("1")), ("b", Self.put(long)), ("b", Self.put("2"))]
+        )
+        try fixture.store.sync()
+        #expect(fixture.finish(waiting).count { isRefused($0) } == 1)
+        #expect(values(try #require(fixture.read("b")?.record)) == ["1", "2"])
+    }
+
     @Test func `a refused update gives its key back`() throws {
         let fixture = try fixture(.counter)
         let wrong = fixture.update([("a", .add([[1]]))])

@@ -89,6 +89,42 @@ import Testing
         try engine.put(large)
     }
 
+    @Test func `a value above memory and segments is written, flushed, compacted and read`() throws
+    {
+        let disk = InMemoryFileSystem()
+        func open() throws -> Engine {
+            try openEngine(disk) {
+                $0.memoryBudget = 32 << 20
+                $0.segmentSize = 8 << 20
+                $0.fragmentSize = 8 << 20
+                $0.cacheSize = 8 << 20
+                $0.maximumValueSize = 72 << 20
+            }
+        }
+        var engine = try open()
+        try engine.createTree(1, rule: newestWins, compression: .zlib(level: 1))
+        let value = [UInt8](repeating: 7, count: 40 << 20)
+        try engine.put(batch("a", [1]))
+        try engine.put(batch("b", value, stamp: 2))
+        #expect(engine.nextMaintenance() == .flush(1))
+        #expect(throws: StorageError.self) { try engine.append(batch("c", value)) }
+        try engine.close()
+        engine = try open()
+        #expect(try engine.value("b") == value)
+        try engine.perform(.flush(1))
+        try engine.put(batch("c", [3]))
+        try engine.perform(.flush(1))
+        try engine.compact(tree: 1)
+        #expect(try engine.value("b") == value)
+        #expect(try engine.allEntries().map(\.value.count) == [1, 40 << 20, 1])
+        try engine.setCompression(.none, tree: 1)
+        try engine.put(batch("b", value, stamp: 3))
+        try engine.perform(.flush(1))
+        try engine.compact(tree: 1)
+        #expect(try engine.value("b") == value)
+        #expect(engine.damage.isEmpty)
+    }
+
     @Test func `values of a key are joined over tables and memtables`() throws {
         let disk = InMemoryFileSystem()
         var engine = try openEngine(disk)

@@ -83,6 +83,13 @@ package struct NoticeLogger {
                 "malformed frame",
                 metadata: ["peer": node.map(name) ?? "client", "reason": "\(reason)"]
             )
+        case .frameTooLong(let node, let kind, let size):
+            logger.warning(
+                "a frame is longer than peers take and was not sent: shrink the key's record",
+                metadata: [
+                    "peer": node.map(name) ?? "the asker", "kind": "\(kind)", "bytes": "\(size)",
+                ]
+            )
         case .lateAnswer(let node):
             logger.trace("late answer", metadata: ["peer": name(node)])
         case .peersBlocked(let nodes):

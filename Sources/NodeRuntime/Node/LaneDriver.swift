@@ -154,7 +154,7 @@ final class LaneDriver {
     func receiveForeign(_ frames: [ForeignFrame]) {
         defer { endTurn() }
         for foreign in frames {
-            var accumulator = FrameAccumulator(limit: Frame.maximumBodySize)
+            var accumulator = FrameAccumulator(limit: Frame.maximumPeerBodySize)
             var frame = foreign.frame
             accumulator.append(&frame)
             // Cut by this node out of a frame that was whole.
@@ -213,6 +213,9 @@ final class LaneDriver {
         scheduleTick()
     }
 
+    /// The most bytes of memory that are kept for the jobs of later turns: 1 MiB.
+    private static let maximumRoom = 1 << 20
+
     /// Gives the lane's jobs to the store, and what it answers at once back to the lane, until
     /// the lane asks for nothing more.
     private func runJobs(at now: Instant) {
@@ -222,7 +225,8 @@ final class LaneDriver {
             }
             let staged = storage.submit(&state)
             state.effects.jobs.removeAll(keepingCapacity: true)
-            state.effects.payload.bytes.removeAll(keepingCapacity: true)
+            let isLarge = state.effects.payload.bytes.capacity > Self.maximumRoom
+            state.effects.payload.bytes.removeAll(keepingCapacity: !isLarge)
             deliverResults(at: now)
             if let staged { storage.stage(staged) }
             let jobs = state.deferred

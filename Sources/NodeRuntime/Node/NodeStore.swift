@@ -1,3 +1,4 @@
+import ByteCoding
 import Causality
 import ClusterPrimitives
 import FileSystems
@@ -48,6 +49,8 @@ struct NodeStore {
         options.diskReserve = configuration.storage.diskReserve
         options.compaction.maximumParallel = configuration.storage.parallelCompactions
         options.identity = opened.engineIdentity
+        // Whatever a peer can send can be stored.
+        options.maximumValueSize = Frame.maximumPeerBodySize
         do {
             // The engine locks its directory too, by a file of the same name.
             let objects = try ReplicaStore.open(

@@ -29,7 +29,7 @@ package struct FrameAccumulator {
         }
     }
 
-    /// Hands each whole frame to `body`, until it returns false; raised limits count at once.
+    /// Hands each whole frame to `body`, until it says to stop.
     ///
     /// - Parameter body: takes header, body and the bytes in which the body lies; the bytes die
     ///   with the call.
@@ -41,7 +41,6 @@ package struct FrameAccumulator {
     ) throws(CodingError) -> Int {
         var offset = 0
         var frames = 0
-        var limit = limit
         do {
             let bytes = buffer.readableBytesSpan
             cutting: while true {
@@ -53,12 +52,10 @@ package struct FrameAccumulator {
                 frames += 1
                 switch body(header, range, bytes) {
                 case .unchanged: continue
-                case .raised: limit = Frame.maximumBodySize
                 case .stop: break cutting
                 }
             }
         }
-        self.limit = limit
         consume(offset)
         return frames
     }
@@ -74,8 +71,6 @@ package struct FrameAccumulator {
 package enum FrameLimit {
     /// The next frame, with the same limit.
     case unchanged
-    /// The next frame, which may be of any length.
-    case raised
     /// Nothing; the rest waits.
     case stop
 }

@@ -23,8 +23,11 @@ final class InboundConnection: ChannelDuplexHandler {
         ///
         /// More lets one client take more of the lane's table.
         var maximumRequestsInFlight = 1024
-        /// Bytes that wait to be sent to one other side, beyond which it is cut: 64 MiB.
+        /// Bytes that wait to be sent to a client, beyond which it is cut: 64 MiB.
         var maximumPendingBytes = 64 << 20
+        /// Bytes that wait to be sent to a peer, beyond which the next ones cut it: 144 MiB, two of
+        /// the longest frames.
+        var maximumPendingPeerBytes = 2 * Frame.maximumPeerBodySize
     }
 
     /// How far the connection has come.
@@ -257,8 +260,9 @@ final class InboundConnection: ChannelDuplexHandler {
         isAccepted = true
         deadline?.cancel()
         deadline = nil
-        accumulator.limit = Frame.maximumBodySize
         stage = make(self)
+        accumulator.limit =
+            if case .peer = stage { Frame.maximumPeerBodySize } else { Frame.maximumBodySize }
         context.writeAndFlush(wrapOutboundOut(frame), promise: nil)
     }
 
@@ -306,16 +310,23 @@ final class InboundConnection: ChannelDuplexHandler {
         guard let context else { return }
         if case .closed = stage { return }
         requestsInFlight = max(0, requestsInFlight - frames)
+        // One turn may have several of the longest frames for a peer, which do not count.
+        guard port == .client || !hasPending(more: settings.maximumPendingPeerBytes) else {
+            refuse("it takes its answers too slowly")
+            return
+        }
         context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
-        guard
-            context.channel.isWritable
-                || context.channel.pendingBytes <= settings.maximumPendingBytes
-        else {
+        guard port == .peer || !hasPending(more: settings.maximumPendingBytes) else {
             refuse("it takes its answers too slowly")
             return
         }
         resumeReads()
         if driver.isDraining, port == .client, isIdle { endInOrder() }
+    }
+
+    private func hasPending(more limit: Int) -> Bool {
+        guard let channel = context?.channel else { return false }
+        return !channel.isWritable && channel.pendingBytes > limit
     }
 }
 

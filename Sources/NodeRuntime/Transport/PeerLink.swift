@@ -38,8 +38,9 @@ final class PeerLink {
         ///
         /// More makes a returned peer wait longer.
         var longestPause: Duration = .seconds(2)
-        /// Bytes that wait to be sent, beyond which the link is cut: 64 MiB.
-        var maximumPendingBytes = 64 << 20
+        /// Bytes that wait to be sent, beyond which the next ones cut the link: 144 MiB, two of the
+        /// longest frames.
+        var maximumPendingBytes = 2 * Frame.maximumPeerBodySize
     }
 
     /// The peer.
@@ -268,7 +269,7 @@ final class PeerLinkHandler: ChannelInboundHandler {
             deadline?.cancel()
             deadline = nil
             stage = .open
-            accumulator.limit = Frame.maximumBodySize
+            accumulator.limit = link.peerClass.maximumBodySize
             link.opened(hello)
         }
     }
@@ -311,11 +312,16 @@ final class PeerLinkHandler: ChannelInboundHandler {
         context.fireChannelInactive()
     }
 
-    /// Sends frames; false when too much waits already.
+    /// Sends frames; false, and nothing is sent, when too much waits already.
+    ///
+    /// The frames themselves do not count: one turn may have several of the longest.
     fileprivate func send(_ bytes: ByteBuffer, maximumPendingBytes: Int) -> Bool {
         guard let context else { return true }
+        guard
+            context.channel.isWritable || context.channel.pendingBytes <= maximumPendingBytes
+        else { return false }
         context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
-        return context.channel.isWritable || context.channel.pendingBytes <= maximumPendingBytes
+        return true
     }
 
     /// Ends the connection, for a reason that the log will show.

@@ -30,8 +30,10 @@ struct BlockHeader {
     // On disk: never renumber.
     static let magic: UInt32 = 0xB10C_57A2
     static let size = 20
-    /// The longest payload, stored or not, that is read.
-    static let maximumLength = 64 << 20
+    /// The longest payload, stored or not, that is read: 256 MiB.
+    ///
+    /// A block holds at least one entry, whose value may be joined of several that were written.
+    static let maximumLength = 256 << 20
 
     let type: BlockType
     let codec: BlockCodec
