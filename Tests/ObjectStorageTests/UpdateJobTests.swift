@@ -107,7 +107,13 @@ import Testing
         }
         #expect(applied == 32)
         #expect(refused == 968)
-        #expect(values(try #require(fixture.read("a")?.record)).count == 32)
+        let record = try #require(fixture.read("a")?.record)
+        #expect(values(record).count == 32)
+        // However many more come, nothing of them goes to log or memory.
+        let more = fixture.update((0..<1000).map { ("a", Self.put("\($0)")) }, stamp: 100_000)
+        #expect(more.staged == nil)
+        #expect(fixture.finish(more).count == 1000)
+        #expect(fixture.read("a")?.record == record)
     }
 
     @Test func `a copy in a table is read from the disk before it is changed`() throws {
