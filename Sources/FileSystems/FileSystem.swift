@@ -127,6 +127,14 @@ public protocol RandomAccessFile: AnyObject, Sendable {
         at offset: Int,
         into buffer: UnsafeMutableRawBufferPointer
     ) throws(FileSystemError) -> Int
+
+    /// Whether reading `count` bytes from `offset` will hardly wait for the disk.
+    func isInMemory(at offset: Int, count: Int) -> Bool
+}
+
+extension RandomAccessFile {
+    /// No: not every disk can tell.
+    public func isInMemory(at offset: Int, count: Int) -> Bool { false }
 }
 
 /// A lock that is held until it is released or the process ends.

@@ -348,6 +348,10 @@ private final class PosixRandomAccessFile: RandomAccessFile {
         return count
     }
 
+    func isInMemory(at offset: Int, count: Int) -> Bool {
+        starling_is_in_memory(descriptor, Int64(offset), Int64(count)) != 0
+    }
+
     /// Reads until the memory is full or the file ends; nil, with `errno` set, after a failure.
     private func fill(_ buffer: UnsafeMutableRawBufferPointer, from offset: Int) -> Int? {
         var filled = 0

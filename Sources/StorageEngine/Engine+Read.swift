@@ -5,7 +5,7 @@ internal import Synchronization
 public enum DiskAccess: Sendable {
     /// It may.
     case allowed
-    /// It answers from memory, or that it cannot.
+    /// It answers from memory, the system's for files too, or that it cannot.
     case forbidden
 }
 

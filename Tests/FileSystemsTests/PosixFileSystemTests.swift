@@ -76,6 +76,23 @@ import Testing
         }
     }
 
+    @Test func `what lies behind a file's end is in no memory`() throws {
+        try withTemporaryDirectory { directory in
+            let path = "\(directory)/a"
+            let file = try PosixFileSystem().openForAppending(path, .createNew)
+            let bytes: [UInt8] = [1, 2, 3]
+            try file.append(bytes.span.bytes)
+            let reader = try PosixFileSystem().openForReading(path)
+            // Not every file system says that it holds them.
+            if reader.isInMemory(at: 0, count: 3) {
+                #expect(try reader.read(at: 0, count: 3) == [1, 2, 3])
+            }
+            #expect(!reader.isInMemory(at: 0, count: 4))
+            #expect(!reader.isInMemory(at: 3, count: 1))
+            #expect(!reader.isInMemory(at: 0, count: 0))
+        }
+    }
+
     @Test func `an extended file has its room on the disk`() throws {
         try withTemporaryDirectory { directory in
             let path = "\(directory)/a"

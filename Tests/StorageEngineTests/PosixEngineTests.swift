@@ -16,6 +16,14 @@ import Testing
         try engine.createTree(1, rule: .overwrite)
         for index in 0..<100 as Range<UInt8> { try engine.put(batch("a \(index)", [index])) }
         try engine.perform(.flush(1))
+        _ = try engine.value("a 7")
+        for index in 0..<100 as Range<UInt8> {
+            // The system holds a new table's bytes, if it can say so.
+            let key = Array("a \(index)".utf8)
+            let lookup = try engine.get(tree: 1, prefix: 0, key: key, disk: .forbidden)
+            if case .found(let value, _) = lookup { #expect(value == [index]) }
+            #expect(lookup != .absent)
+        }
         for index in 50..<150 as Range<UInt8> { try engine.put(batch("b \(index)", [index])) }
         try engine.close()
         engine = try open()

@@ -31,12 +31,20 @@ struct NodeCost: AsyncParsableCommand {
     @Option(help: "Puts under way at a time.")
     var inFlight = 64
 
+    @Option(
+        help: """
+            Puts begun in a second, however many are under way; without it a put begins when \
+            another has ended.
+            """
+    )
+    var rate: Int?
+
     @Option(help: "Rounds that count; one more goes before them.")
     var rounds = 7
 
     func validate() throws {
         guard (100...1_000_000).contains(keys), (0...1_000_000).contains(valueSize),
-            (1...1024).contains(inFlight), rounds >= 1
+            (1...1024).contains(inFlight), rounds >= 1, (1...100_000).contains(rate ?? 1)
         else {
             throw ValidationError("a number is out of range")
         }
@@ -96,27 +104,39 @@ struct NodeCost: AsyncParsableCommand {
         let begin = try processorTime()
         let seen = contexts
         let value = [UInt8](repeating: 7, count: valueSize)
+        @Sendable func put(_ indices: StrideTo<Int>) async throws -> [(Int, [UInt8])] {
+            var results: [(Int, [UInt8])] = []
+            for index in indices {
+                var options = WriteOptions(consistency: .quorum)
+                if !seen.isEmpty { options.context = seen[index] }
+                let result = try await client.put(
+                    value,
+                    for: Array("\(prefix)\(index)".utf8),
+                    in: keyspace,
+                    options: options
+                )
+                guard result.coordinator == "dc1-n1", result.siblings <= 1 else {
+                    throw ValidationError(
+                        "\(result.coordinator) coordinated, \(result.siblings) values"
+                    )
+                }
+                results.append((index, result.context))
+            }
+            return results
+        }
         let results = try await withThrowingTaskGroup(of: [(Int, [UInt8])].self) { group in
-            for first in 0..<inFlight {
-                group.addTask {
-                    var results: [(Int, [UInt8])] = []
-                    for index in stride(from: first, to: keys, by: inFlight) {
-                        var options = WriteOptions(consistency: .quorum)
-                        if !seen.isEmpty { options.context = seen[index] }
-                        let result = try await client.put(
-                            value,
-                            for: Array("\(prefix)\(index)".utf8),
-                            in: keyspace,
-                            options: options
-                        )
-                        guard result.coordinator == "dc1-n1", result.siblings <= 1 else {
-                            throw ValidationError(
-                                "\(result.coordinator) coordinated, \(result.siblings) values"
-                            )
-                        }
-                        results.append((index, result.context))
-                    }
-                    return results
+            if let rate {
+                let start = ContinuousClock.now
+                // Two hundred times a second some begin together, as those of many clients do.
+                let together = max(1, rate / 200)
+                for index in 0..<keys {
+                    let due = start + .seconds(Double(index / together * together) / Double(rate))
+                    if due > .now { try await Task.sleep(until: due) }
+                    group.addTask { try await put(stride(from: index, to: index + 1, by: 1)) }
+                }
+            } else {
+                for first in 0..<inFlight {
+                    group.addTask { try await put(stride(from: first, to: keys, by: inFlight)) }
                 }
             }
             return try await group.reduce(into: []) { $0 += $1 }

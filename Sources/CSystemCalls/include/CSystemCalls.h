@@ -41,6 +41,10 @@ void starling_lock_release(starling_lock *lock);
 /// Says nothing of what became of it; a sync does.
 void starling_write_back(int file, int64_t start, int64_t count);
 
+/// Whether the first and the last byte of a range of a file can be read without the disk; 0 where
+/// the system cannot tell.
+int starling_is_in_memory(int file, int64_t start, int64_t count);
+
 /// Maps `count` bytes of a file from `start` on, both multiples of a page, for writing.
 ///
 /// The space is set aside on the disk and all pages are there, or it fails: NULL, and the file may

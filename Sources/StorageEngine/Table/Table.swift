@@ -137,7 +137,12 @@ package final class Table: Sendable {
         }
     }
 
+    /// The longest block that is read for who does not wait for the disk: 64 KiB.
+    private static let maximumBlockAtHand = 64 << 10
+
     /// Does as `find`, unless that would read the disk.
+    ///
+    /// What the system's cache holds, as a table that was just written, counts as no disk.
     ///
     /// - Returns: whether it would not.
     /// - Throws: as `find`.
@@ -151,10 +156,14 @@ package final class Table: Sendable {
             try find(key, body)
             return true
         }
-        let offset = index.place(number).offset
-        guard let block = cache.block(owner, offset, isMissed: false) else {
+        let place = index.place(number)
+        guard let block = cache.block(owner, place.offset, isMissed: false) else {
             if let error = gapError(number) { throw error }
-            return false
+            guard place.length <= Self.maximumBlockAtHand, source?.isInMemory(place) == true else {
+                return false
+            }
+            try find(key, body)
+            return true
         }
         defer { withExtendedLifetime(block) {} }
         _ = try find(key, in: block.entries, number, body)

@@ -59,6 +59,12 @@ package final class TableFiles: Sendable {
         }
     }
 
+    /// Whether a range of a table can be read without the disk: its file is open, and the system
+    /// holds the bytes.
+    func isInMemory(_ number: UInt64, at offset: Int, count: Int) -> Bool {
+        open.withLock { $0.peek(number) }?.isInMemory(at: offset, count: count) ?? false
+    }
+
     private func file(
         _ number: UInt64,
         _ tree: UInt32
@@ -99,6 +105,11 @@ private struct OpenTables: Sendable {
         unlink(slot)
         link(slot)
         return slots[slot].file
+    }
+
+    /// The file, without a use of it.
+    func peek(_ number: UInt64) -> (any RandomAccessFile)? {
+        places[number].flatMap { slots[$0].file }
     }
 
     /// Adds a file unless another caller has, and takes the oldest out at the bound.

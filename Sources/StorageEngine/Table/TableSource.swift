@@ -29,6 +29,11 @@ struct TableSource: Sendable {
         unsafe try files.read(number, tree: tree, at: offset, into: buffer)
     }
 
+    /// Whether a block can be read without the disk.
+    func isInMemory(_ place: BlockPlace) -> Bool {
+        files.isInMemory(number, at: place.offset, count: place.length)
+    }
+
     /// A new array of bytes; fewer only at the file's end.
     func read(_ place: BlockPlace) throws(StorageError) -> [UInt8] {
         let memory = Memory(capacity: place.length)
