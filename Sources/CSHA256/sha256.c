@@ -36,7 +36,9 @@ __attribute__((target("sha,sse4.1"))) void starling_sha256_block(
     for (int i = 0; i < 4; i++) {
         words[i] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(block + 16 * i)), swap);
     }
-    // Four rounds at a time; `words` is a ring of the last sixteen words of the schedule.
+    // Four rounds at a time; `words` is a ring of the last sixteen words of the schedule, which
+    // stays in registers only where its places are known to the compiler.
+#pragma unroll
     for (int i = 0; i < 16; i++) {
         const __m128i current = words[i & 3];
         const __m128i sum = _mm_add_epi32(

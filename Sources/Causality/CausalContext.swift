@@ -134,7 +134,6 @@ public struct CausalContext: Equatable, Sendable {
 /// Makes and checks the tokens of contexts.
 public struct ContextAuthority: Sendable {
     private static let codeSize = 16
-    private let cluster: [UInt8]
     private let authenticators: [MessageAuthenticator]
 
     /// An authority of a cluster.
@@ -145,22 +144,25 @@ public struct ContextAuthority: Sendable {
     ///     one.
     public init(cluster: [UInt8], secrets: [[UInt8]]) {
         precondition(!secrets.isEmpty, "a context authority needs a secret")
-        self.cluster = cluster
-        authenticators = secrets.map(MessageAuthenticator.init)
+        authenticators = secrets.map { secret in
+            // One key for each cluster, so that no token need be fed its identifier.
+            let key = MessageAuthenticator(key: secret).code { $0.update(cluster) }
+            return MessageAuthenticator(key: key.span.bytes.array())
+        }
     }
 
     /// Appends the token of a context.
     public func encode(
         _ context: CausalContext,
         keyspace: KeyspaceNumber,
-        key: [UInt8],
+        key: RawSpan,
         into writer: inout ByteWriter
     ) {
         let start = writer.count
         context.encode(into: &writer)
         let token = ByteRange(offset: start, count: writer.count - start)
         let code = authenticators[0].code {
-            feed(token, of: writer.bytes.span.bytes, keyspace, key.span.bytes, to: &$0)
+            feed(token, of: writer.bytes.span.bytes, keyspace, key, to: &$0)
         }
         writer.raw(ByteRange(offset: 0, count: Self.codeSize), of: code.span.bytes)
     }
@@ -172,19 +174,6 @@ public struct ContextAuthority: Sendable {
         _ range: ByteRange,
         of bytes: RawSpan,
         mode: RecordMode = .lww,
-        keyspace: KeyspaceNumber,
-        key: [UInt8]
-    ) -> CausalContext? {
-        decode(range, of: bytes, mode: mode, keyspace: keyspace, key: key.span.bytes)
-    }
-
-    /// Reads a token of a key that is no array.
-    ///
-    /// - Returns: as the other.
-    public func decode(
-        _ range: ByteRange,
-        of bytes: RawSpan,
-        mode: RecordMode,
         keyspace: KeyspaceNumber,
         key: RawSpan
     ) -> CausalContext? {
@@ -201,8 +190,8 @@ public struct ContextAuthority: Sendable {
         return try? CausalContext(&reader, bytes, mode: mode)
     }
 
-    /// Adds what is authenticated: cluster and key with their lengths, so that neither can pass
-    /// for a part of the other, the keyspace, and the token up to its code.
+    /// Adds what is authenticated beside the cluster: the keyspace, the key with its length, so
+    /// that none of it can pass for a part of the token, and the token up to its code.
     private func feed(
         _ body: ByteRange,
         of bytes: RawSpan,
@@ -210,8 +199,6 @@ public struct ContextAuthority: Sendable {
         _ key: RawSpan,
         to digest: inout SHA256
     ) {
-        digest.update(UInt32(cluster.count))
-        digest.update(cluster)
         digest.update(keyspace.rawValue)
         digest.update(UInt32(key.byteCount))
         digest.update(key)

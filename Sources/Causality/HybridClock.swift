@@ -10,7 +10,11 @@ public struct HybridClock: Sendable {
     ///
     /// 500 ms. More lets a wrong clock push all others; less refuses messages of nodes whose
     /// clocks are fine.
-    public static let maximumOffset: Duration = .milliseconds(500)
+    public static var maximumOffset: Duration {
+        .milliseconds(Int64(maximumOffsetMilliseconds))
+    }
+    /// The same in milliseconds, for what looks at each request.
+    public static var maximumOffsetMilliseconds: UInt64 { 500 }
     /// How far ahead of the clock the bound on disk is kept.
     ///
     /// 1 s. More makes a restarted node wait longer before its stamps are believed; less writes
@@ -64,7 +68,7 @@ public struct HybridClock: Sendable {
     {
         timestamp
             > HybridTimestamp(wall: wall)
-            .advanced(byMilliseconds: UInt64(maximumOffset.wholeMilliseconds))
+            .advanced(byMilliseconds: maximumOffsetMilliseconds)
     }
 
     /// Whether a write's stamp may be believed, by the wall clock or by what this clock has shown.

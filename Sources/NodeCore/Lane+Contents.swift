@@ -78,7 +78,7 @@ extension Lane {
     }
 
     /// The token of a context.
-    func token(_ context: CausalContext, _ keyspace: KeyspaceNumber, _ key: [UInt8]) -> [UInt8] {
+    func token(_ context: CausalContext, _ keyspace: KeyspaceNumber, _ key: RawSpan) -> [UInt8] {
         // Room for a history of three writers.
         var writer = ByteWriter(capacity: 96)
         contexts.encode(context, keyspace: keyspace, key: key, into: &writer)

@@ -429,7 +429,7 @@ extension Lane {
                     + "answer",
                 advice: "Write a value in its place, or delete it, with the context that came "
                     + "with this.",
-                context: token(seen.context, read.keyspace, reads.held(id))
+                context: token(seen.context, read.keyspace, reads.held(id).span.bytes)
             )
             failure.trace = traces[id] ?? []
             fail(read.sink, failure, into: &effects)
@@ -438,7 +438,7 @@ extension Lane {
         }
         let response = ValueResponse(
             contents: seen.contents,
-            context: token(seen.context, read.keyspace, reads.held(id)),
+            context: token(seen.context, read.keyspace, reads.held(id).span.bytes),
             level: read.isOwnCopy ? nil : read.level,
             coordinator: identity.id,
             required: UInt8(read.core.rule.required),

@@ -87,7 +87,7 @@ extension Lane {
     ) -> Version? {
         let wall = WallClockTime(milliseconds: write.timestamp)
         let distance = max(wall, now.wall).milliseconds - min(wall, now.wall).milliseconds
-        guard distance <= UInt64(HybridClock.maximumOffset.wholeMilliseconds) else {
+        guard distance <= HybridClock.maximumOffsetMilliseconds else {
             fail(
                 sink,
                 FailureResponse(

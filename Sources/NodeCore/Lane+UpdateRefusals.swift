@@ -52,7 +52,7 @@ extension Lane {
                 {
                     failure.values = seen.contents.values
                 }
-                failure.context = token(seen.context, write.keyspace, key)
+                failure.context = token(seen.context, write.keyspace, key.span.bytes)
             }
         case .tooLarge(let size):
             failure = FailureResponse(

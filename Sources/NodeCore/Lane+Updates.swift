@@ -7,15 +7,13 @@ import Replication
 
 /// What an open write still needs to know where its keyspace is not lww.
 struct OpenUpdate {
-    var change: RecordUpdate
-    var context: CausalContext?
+    /// What this node's copy is asked, or is to be once the others are read.
+    var asked: KeyUpdate
     var mode: RecordMode
     /// How often it was stamped.
     var stampCount = 1
     /// Whether it is made on top of nothing where neither this copy nor the others can be read.
     var goesOnBlind = false
-    /// What the other replicas hold, joined; nil where they were not asked.
-    var base: [UInt8]?
     /// How many replicas of the level answered when they were asked.
     var readCount = 0
     /// What the asker is told, once this node's own copy is changed.
@@ -180,17 +178,30 @@ extension Lane {
         }
         if deviation == .removalOfEverything { context = nil }
         guard let version = stamp(above: .zero, sink, now, &effects) else { return }
-        let key = bytes.array(target.key)
-        let id = open(start, target, version, .restamp, sink, holding: key, now, &effects)
-        let update = OpenUpdate(change: change, context: context, mode: mode)
+        let asked = KeyUpdate(
+            key: bytes.array(target.key),
+            change: change,
+            context: context,
+            version: version,
+            wall: now.wall,
+            idsFrom: idsFrom(version)
+        )
+        let (id, _) = open(
+            start,
+            target,
+            version,
+            .restamp,
+            sink,
+            holding: asked.key,
+            now,
+            &effects
+        )
+        updates[id] = OpenUpdate(asked: asked, mode: mode)
         if start.plan.count > 1, mode.footing(of: change, seen: context) == .copies {
-            updates[id] = update
             readOthers(for: id, at: now, into: &effects)
-            return
+        } else {
+            changeOwnCopy(id, keyspace.number, start.token, asked, into: &effects)
         }
-        let place = (keyspace.number, start.token, key)
-        changeOwnCopy(id, place, version, update, at: now, into: &effects)
-        updates[id] = update
     }
 
     /// The key of an open write.
@@ -199,43 +210,45 @@ extension Lane {
         return held.count == write.keySize ? held : Array(held.prefix(write.keySize))
     }
 
-    private mutating func changeOwnCopy(
+    private func changeOwnCopy(
         _ id: RequestID,
-        at now: Instant,
-        into effects: inout Effects
-    ) {
-        guard let write = writes[id], let update = updates[id] else { return }
-        let key = self.key(of: id, write)
-        let place = (write.keyspace, Token(ofKey: key), key)
-        changeOwnCopy(id, place, write.core.version, update, at: now, into: &effects)
-    }
-
-    private mutating func changeOwnCopy(
-        _ id: RequestID,
-        _ place: (keyspace: KeyspaceNumber, token: Token, key: [UInt8]),
-        _ version: Version,
-        _ update: OpenUpdate,
-        at now: Instant,
+        _ keyspace: KeyspaceNumber,
+        _ token: Token,
+        _ asked: KeyUpdate,
         into effects: inout Effects
     ) {
         effects.jobs.append(
             StorageJob(
                 origin: JobOrigin(route: .request, target: 0, correlation: id.rawValue),
-                keyspace: place.keyspace,
-                token: place.token.ordered,
-                work: .update(
-                    KeyUpdate(
-                        key: place.key,
-                        change: update.change,
-                        context: update.context,
-                        version: version,
-                        wall: now.wall,
-                        base: update.base,
-                        idsFrom: idsFrom(version)
-                    )
-                )
+                keyspace: keyspace,
+                token: token.ordered,
+                work: .update(asked)
             )
         )
+    }
+
+    /// Asks this node's own copy once more, under another stamp or on top of what others hold.
+    private mutating func changeOwnCopy(
+        _ id: RequestID,
+        _ write: OpenWrite,
+        _ update: OpenUpdate,
+        over base: [UInt8]?,
+        at now: Instant,
+        into effects: inout Effects
+    ) {
+        var update = update
+        update.asked = KeyUpdate(
+            key: update.asked.key,
+            change: update.asked.change,
+            context: update.asked.context,
+            version: write.core.version,
+            wall: now.wall,
+            base: base,
+            idsFrom: idsFrom(write.core.version)
+        )
+        updates[id] = update
+        let token = Token(ofKey: update.asked.key)
+        changeOwnCopy(id, write.keyspace, token, update.asked, into: &effects)
     }
 
     /// What became of the change of this node's own copy.
@@ -245,38 +258,34 @@ extension Lane {
         at now: Instant,
         into effects: inout Effects
     ) {
-        if let fold = folds.removeValue(forKey: id) {
+        if !folds.isEmpty, let fold = folds.removeValue(forKey: id) {
             folded(id, fold, result, into: &effects)
             return
         }
-        guard let write = writes[id] else { return }
-        if case .applied(let record, let answer) = result {
-            changed(id, write, answer, record, at: now, into: &effects)
-            return
-        }
-        guard var update = updates[id] else { return }
+        guard var write = writes[id], var update = updates[id] else { return }
         switch result {
-        case .applied:
-            break
+        case .applied(let record, let answer):
+            changed(id, write, answer, record, at: now, into: &effects)
         case .unchanged(let record, let answer):
             update.answer = answer
             updates[id] = update
             if !record.isEmpty {
-                spread(record, of: id, .repair, at: now, into: &effects)
-            } else if update.base == nil {
+                spread(record, of: id, write, .repair, at: now, into: &effects)
+            } else if update.asked.base == nil {
                 // That nothing is here says little; that the level has nothing says enough.
                 readOthers(for: id, at: now, into: &effects)
             } else {
-                answerUpdate(id, acknowledged: update.readCount, at: now, into: &effects)
+                respond(id, write, .no, acknowledged: update.readCount, at: now, into: &effects)
             }
         case .unreadable:
-            guard update.base == nil else {
+            guard update.asked.base == nil else {
                 refuse(id, .unreadable, copy: [], at: now, into: &effects)
                 return
             }
             // What this node mints is new in this life, whatever it held in an earlier one.
             update.goesOnBlind =
-                update.mode.footing(of: update.change, seen: update.context) == .nothing
+                update.mode.footing(of: update.asked.change, seen: update.asked.context)
+                == .nothing
             updates[id] = update
             if write.core.plan.count == 1 {
                 // There is no other copy.
@@ -289,7 +298,6 @@ extension Lane {
                 forget(write: id)
                 return
             }
-            var write = write
             write.core = WriteCoordination(
                 plan: write.core.plan,
                 rule: write.core.rule,
@@ -297,21 +305,19 @@ extension Lane {
             )
             writes[id] = write
             update.stampCount += 1
-            updates[id] = update
-            changeOwnCopy(id, at: now, into: &effects)
-        case .refused(.behind, _) where update.base == nil,
-            .refused(.unreadable, _) where update.base == nil:
+            changeOwnCopy(id, write, update, over: update.asked.base, at: now, into: &effects)
+        case .refused(.behind, _) where update.asked.base == nil,
+            .refused(.unreadable, _) where update.asked.base == nil:
             readOthers(for: id, at: now, into: &effects)
         case .refused(let refusal, let copy):
             if refusal == .tooManyIDs { beginFold(of: id, write, at: now, into: &effects) }
             refuse(id, refusal, copy: copy, at: now, into: &effects)
         case .notTaken(let status):
-            var open = write
-            guard let own = open.core.plan.index(of: identity.id) else { return }
-            open.core.contact(own)
-            open.core.receive(status, version: open.core.version, shadow: .zero, from: own)
-            writes[id] = open
-            finish(failed: id, open, isRefused: status.isRefusal, at: now, into: &effects)
+            guard let own = write.core.plan.index(of: identity.id) else { return }
+            write.core.contact(own)
+            write.core.receive(status, version: write.core.version, shadow: .zero, from: own)
+            writes[id] = write
+            finish(failed: id, write, isRefused: status.isRefusal, at: now, into: &effects)
         }
     }
 
@@ -326,12 +332,13 @@ extension Lane {
     ) {
         if answer.isFoldable { beginFold(of: id, write, at: now, into: &effects) }
         trace(id, since: write.startedAt, at: now, identity.id, "changed", "its own copy")
-        updates.change(id) { $0.answer = answer }
+        var answer = answer
         if deviation == .contextOfEverything, let mode = updates[id]?.mode,
             let everything = contents(of: record, mode, at: now.wall)?.context
         {
-            updates.change(id) { $0.answer?.context = everything }
+            answer.context = everything
         }
+        updates.change(id) { $0.answer = answer }
         // Once for each eight, not for each write.
         if answer.siblings > 0, answer.siblings % SiblingSet.warningCount == 0 {
             effects.notices.append(
@@ -347,19 +354,20 @@ extension Lane {
                 .largeRecord(keyspace: write.keyspace, key: key(of: id, write))
             )
         }
-        spread(record, of: id, .foreground, at: now, into: &effects)
+        spread(record, of: id, write, .foreground, at: now, into: &effects)
     }
 
     /// Sends the others what they are to join with their copies; this node's own is durable.
     private mutating func spread(
         _ record: [UInt8],
         of id: RequestID,
+        _ write: OpenWrite,
         _ purpose: WritePurpose,
         at now: Instant,
         into effects: inout Effects
     ) {
-        guard var write = writes[id], let own = write.core.plan.index(of: identity.id)
-        else { return }
+        var write = write
+        guard let own = write.core.plan.index(of: identity.id) else { return }
         if purpose == .repair, let mode = updates[id]?.mode {
             // Nothing was changed: it is the copy's newest version that is acknowledged.
             let range = ByteRange(offset: 0, count: record.count)
@@ -377,21 +385,10 @@ extension Lane {
         held.raw(self.key(of: id, write))
         held.raw(record)
         writes.hold(held.bytes, for: id)
-        writes[id] = write
         var others = usable(in: write.core.plan)
         others.remove(own)
-        dispatch(id, usable: others, at: now, into: &effects)
-        settle(id, at: now, into: &effects)
-    }
-
-    private mutating func answerUpdate(
-        _ id: RequestID,
-        acknowledged: Int,
-        at now: Instant,
-        into effects: inout Effects
-    ) {
-        guard let write = writes[id] else { return }
-        respond(id, write, .no, acknowledged: acknowledged, at: now, into: &effects)
+        dispatch(id, &write, holding: held.bytes, usable: others, at: now, into: &effects)
+        settle(id, write, at: now, into: &effects)
     }
 
     // MARK: What the others hold
@@ -439,11 +436,9 @@ extension Lane {
         at now: Instant,
         into effects: inout Effects
     ) {
-        guard var update = updates[id] else { return }
-        update.base = base
+        guard let write = writes[id], var update = updates[id] else { return }
         update.readCount = readers
-        updates[id] = update
-        changeOwnCopy(id, at: now, into: &effects)
+        changeOwnCopy(id, write, update, over: base, at: now, into: &effects)
     }
 
     /// What the other replicas hold could not be read.

@@ -87,20 +87,18 @@ extension Lane {
         holding held: [UInt8],
         _ now: Instant,
         _ effects: inout Effects
-    ) -> RequestID {
-        let id = writes.insert(
-            OpenWrite(
-                core: WriteCoordination(plan: start.plan, rule: start.rule, version: version),
-                sink: sink,
-                keyspace: target.placement.keyspace.number,
-                level: start.level,
-                conflict: conflict,
-                startedAt: now.monotonic,
-                deadline: start.deadline,
-                keySize: target.key.count
-            ),
-            holding: held
+    ) -> (RequestID, OpenWrite) {
+        let write = OpenWrite(
+            core: WriteCoordination(plan: start.plan, rule: start.rule, version: version),
+            sink: sink,
+            keyspace: target.placement.keyspace.number,
+            level: start.level,
+            conflict: conflict,
+            startedAt: now.monotonic,
+            deadline: start.deadline,
+            keySize: target.key.count
         )
+        let id = writes.insert(write, holding: held)
         wheel.insert(id, .deadline, due: start.deadline, now: now.monotonic)
         if sink.isTraced {
             traces[id] = []
@@ -113,7 +111,7 @@ extension Lane {
             )
             trace(id, since: now.monotonic, at: now, identity.id, "plan", detail)
         }
-        return id
+        return (id, write)
     }
 
     /// A context that a client sent; answers the asker where it is none of the key.

@@ -49,8 +49,10 @@ extension Lane {
         if kind == .put { held.raw(write.value, of: bytes) }
         // A stamp that the client chose is not exchanged for another.
         let conflict = write.timestamp > 0 ? .fail : write.conflict
-        let id = open(start, target, version, conflict, sink, holding: held.bytes, now, &effects)
-        dispatch(id, usable: start.usable, at: now, into: &effects)
+        var (id, opened) =
+            open(start, target, version, conflict, sink, holding: held.bytes, now, &effects)
+        let usable = start.usable
+        dispatch(id, &opened, holding: held.bytes, usable: usable, at: now, into: &effects)
     }
 
     /// When a value that is put now expires; nil for never.
@@ -64,14 +66,17 @@ extension Lane {
 
     /// Sends a write to all replicas that are usable: directly in this datacenter, through one
     /// relay in each other.
+    ///
+    /// - `write`: the request as it is, which is noted with whom it was sent to.
+    /// - `held`: what it holds, key and record.
     mutating func dispatch(
         _ id: RequestID,
+        _ write: inout OpenWrite,
+        holding held: [UInt8],
         usable: ReplicaBits,
         at now: Instant,
         into effects: inout Effects
     ) {
-        guard var write = writes[id] else { return }
-        let held = writes.held(id)
         let plan = write.core.plan
         write.relays = ReplicaBits()
         write.relayed = ReplicaBits()
@@ -178,16 +183,16 @@ extension Lane {
         else { return }
         writes[id] = write
         trace(id, since: write.startedAt, at: now, node, "acknowledged", "\(reply.status)")
-        settle(id, at: now, into: &effects)
+        settle(id, write, at: now, into: &effects)
     }
 
     /// Does what the answers so far ask for.
     mutating func settle(
         _ id: RequestID,
+        _ write: OpenWrite,
         at now: Instant,
         into effects: inout Effects
     ) {
-        guard let write = writes[id] else { return }
         switch write.core.verdict {
         case .waiting:
             return
@@ -218,7 +223,8 @@ extension Lane {
     ) {
         let shadowed: WrittenResponse.Shadowed =
             outcome == .no && write.core.isRestamped ? .restamped : outcome
-        let key = self.key(of: id, write)
+        let held = writes.held(id)
+        let key = held.span.bytes.extracting(0..<write.keySize)
         let update = updates.remove(id)?.answer
         let context = update?.context ?? CausalContext(version: max(write.core.version, winner))
         let counted = write.core.acknowledged.union(write.core.shadowed)
@@ -272,10 +278,9 @@ extension Lane {
         held.version(version)
         held.bytes.append(contentsOf: rest)
         writes.hold(held.bytes, for: id)
-        writes[id] = write
         let usable = usable(in: write.core.plan)
-        dispatch(id, usable: usable, at: now, into: &effects)
-        settle(id, at: now, into: &effects)
+        dispatch(id, &write, holding: held.bytes, usable: usable, at: now, into: &effects)
+        settle(id, write, at: now, into: &effects)
     }
 
     mutating func finish(
@@ -290,7 +295,7 @@ extension Lane {
             write,
             key: key,
             isRefused: isRefused,
-            isRepeatable: updates[id]?.change.isRepeatable ?? true,
+            isRepeatable: updates[id]?.asked.change.isRepeatable ?? true,
             isUpdate: updates[id] != nil
         )
         failure.trace = traces[id] ?? []
@@ -324,7 +329,7 @@ extension Lane {
         writes[id] = write
         trace(id, since: write.startedAt, at: now, node, "lost", "the link broke")
         if write.relays.contains(index) { bypassRelays(of: id, at: now, into: &effects) }
-        settle(id, at: now, into: &effects)
+        if let write = writes[id] { settle(id, write, at: now, into: &effects) }
     }
 
     /// Sends to those whose relay has been silent for too long.

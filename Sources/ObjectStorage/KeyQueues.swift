@@ -32,11 +32,10 @@ final class KeyQueues: Sendable {
     /// - Returns: whether the key is the caller's now.
     func take(_ place: Place, for origin: JobOrigin, _ update: KeyUpdate) -> Bool {
         taken.withLock { taken in
-            guard let index = taken.index(forKey: place) else {
-                taken[place] = []
-                return true
-            }
-            taken.values[index].append(Waiting(origin: origin, update: update))
+            // Most keys are free.
+            guard var waiting = taken.updateValue([], forKey: place) else { return true }
+            waiting.append(Waiting(origin: origin, update: update))
+            taken[place] = waiting
             return false
         }
     }

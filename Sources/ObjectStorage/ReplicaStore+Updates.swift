@@ -175,12 +175,13 @@ extension ReplicaStore {
 
     /// Ends an update whose record is durable, or is not known to be.
     func end(
-        _ item: StagedWrites.Item,
+        _ update: StagedWrites.Update,
+        of item: borrowing StagedWrites.Item,
         _ status: WriteStatus,
         results: inout [StorageResult],
         deferred: inout [DeferredJob]
     ) {
-        if status == .applied, let update = item.update {
+        if status == .applied {
             results.append(
                 .updated(item.origin, .applied(record: update.record, update.answer))
             )

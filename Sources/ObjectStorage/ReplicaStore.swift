@@ -427,8 +427,8 @@ package final class ReplicaStore: Sendable {
         guard isDurable, let position = staged.position else {
             if let position = staged.position { engine.abandon(staged.batch, at: position) }
             for item in staged.items {
-                guard item.update == nil else {
-                    end(item, .failed, results: &results, deferred: &deferred)
+                if let update = item.update {
+                    end(update, of: item, .failed, results: &results, deferred: &deferred)
                     continue
                 }
                 results.append(
@@ -438,11 +438,16 @@ package final class ReplicaStore: Sendable {
             return
         }
         let outcomes = engine.apply(staged.batch, at: position)
-        for (item, outcome) in zip(staged.items, outcomes) {
-            if item.update != nil {
-                end(item, WriteStatus(outcome), results: &results, deferred: &deferred)
+        // Lent, not copied: each has several arrays.
+        let items = staged.items.span
+        for index in items.indices {
+            let outcome = outcomes[index]
+            if let update = items[index].update {
+                let status = WriteStatus(outcome)
+                end(update, of: items[index], status, results: &results, deferred: &deferred)
                 continue
             }
+            let item = items[index]
             var status = WriteStatus.applied
             var shadow = Version.zero
             switch outcome.result {

@@ -49,7 +49,7 @@ package struct ClockHealth: Equatable, Sendable {
 
     /// Whether a clock so far from the others' stamps no writes.
     package static func isOff(_ deviation: Int64) -> Bool {
-        deviation.magnitude > UInt64(HybridClock.maximumOffset.wholeMilliseconds)
+        deviation.magnitude > HybridClock.maximumOffsetMilliseconds
     }
 
     /// The milliseconds of a wall clock less those of a monotonic one.

@@ -3,12 +3,17 @@ package import Partitioning
 
 /// The topology as request coordination uses it: immutable, computed once per epoch.
 package final class ClusterView: Sendable {
-    /// One keyspace and where its keys lie.
-    package struct Placement: Sendable {
+    /// One keyspace and where its keys lie; all requests of the keyspace share it.
+    package final class Placement: Sendable {
         /// The keyspace.
         package let keyspace: Keyspace
         /// Its replicas by token.
         package let ring: Ring
+
+        fileprivate init(keyspace: Keyspace, ring: Ring) {
+            self.keyspace = keyspace
+            self.ring = ring
+        }
     }
 
     /// The topology it was made from.

@@ -51,9 +51,7 @@ package struct StorageJob: Sendable {
         /// Read the records of a token range.
         case scan(ReplicaScan)
         /// Read a key's record, change it, and write it back, before any other update of the key.
-        ///
-        /// It is the largest by far, so it lies apart, and the other jobs stay small.
-        indirect case update(KeyUpdate)
+        case update(KeyUpdate)
     }
 
     /// Who waits for it.
@@ -75,22 +73,24 @@ package struct StorageJob: Sendable {
 }
 
 /// A change that this node makes to its own copy of a key, to be passed on to the others.
-package struct KeyUpdate: Sendable {
+///
+/// It never changes, so lane and store share one.
+package final class KeyUpdate: Sendable {
     /// The key.
-    package var key: [UInt8]
+    package let key: [UInt8]
     /// What is done.
-    package var change: RecordUpdate
+    package let change: RecordUpdate
     /// What the writer has seen; nil where it said nothing.
-    package var context: CausalContext?
+    package let context: CausalContext?
     /// The stamp of the write.
-    package var version: Version
+    package let version: Version
     /// The coordinator's time.
-    package var wall: WallClockTime
+    package let wall: WallClockTime
     /// What the other replicas hold, joined, empty where they hold nothing; nil where they were
     /// not asked.
-    package var base: [UInt8]?
+    package let base: [UInt8]?
     /// Operations' ids of counters from before this are not needed any more.
-    package var idsFrom: HybridTimestamp
+    package let idsFrom: HybridTimestamp
 
     /// An update of these parts.
     package init(

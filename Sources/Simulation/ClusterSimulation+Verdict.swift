@@ -221,7 +221,7 @@ extension ClusterSimulation {
             ByteRange(offset: 0, count: copy.context.count),
             of: copy.context.span.bytes,
             keyspace: keyspace,
-            key: History.key(key)
+            key: History.key(key).span.bytes
         )
         return context?.version ?? .zero
     }

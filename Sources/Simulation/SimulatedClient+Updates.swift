@@ -180,7 +180,7 @@ extension ClusterSimulation {
             of: token.span.bytes,
             mode: scenario.mode.records,
             keyspace: keyspace,
-            key: History.key(key)
+            key: History.key(key).span.bytes
         )
         if context == nil { violate("a context of key-\(key) is not the key's") }
         return context

@@ -351,7 +351,7 @@ extension ClusterSimulation {
             range,
             of: response.context.span.bytes,
             keyspace: keyspace,
-            key: key
+            key: key.span.bytes
         )
         guard let version = context?.version else {
             violate("operation \(operation.number) got a context that is not its key's")

@@ -42,7 +42,7 @@ extension Engine {
         do throws(StorageError) {
             if log.end.segment <= segment {
                 // Only what a full disk took back may lie there: a mark goes over it.
-                _ = try log.append(WriteBatch())
+                try log.appendMark()
                 try log.beginSegment()
                 _ = try log.secure()
             }

@@ -38,7 +38,7 @@ extension Engine {
     /// over it, or recovery would take records of a dropped tree for the new one's.
     private func endOfLog() throws(StorageError) -> LogPosition {
         while true {
-            if log.hasTakenBack.load(ordering: .acquiring) { _ = try log.append(WriteBatch()) }
+            if log.hasTakenBack.load(ordering: .acquiring) { try log.appendMark() }
             let end = log.end
             if try log.write(syncing: true) >= end { return end }
         }

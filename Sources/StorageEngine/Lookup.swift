@@ -15,11 +15,15 @@ enum Answer {
 public struct ReadBasis: Sendable {
     /// The number of the memtable that was active.
     let memtable: UInt64
-    /// What that had of the key; 0 for nothing.
-    let entry: UInt64
+    /// What that had of the key, as a reference; 0 for nothing.
+    var entry: UInt64 = 0
+    /// Which leaf named the entry then.
+    var leaf: UInt64 = 0
+    /// In which slot.
+    var slot = 0
 
     /// Rests on nothing.
-    public static let none = ReadBasis(memtable: 0, entry: 0)
+    public static let none = ReadBasis(memtable: 0)
 }
 
 extension TreeView {
@@ -38,18 +42,19 @@ extension TreeView {
     ) throws(StorageError) -> (Answer, ReadBasis) {
         var best = Best(tree.rule, isUndamaged: lost.isEmpty)
         let newestOnDisk = runs.first?.newestStamp ?? 0
-        var entry: UInt64?
+        var basis = ReadBasis(memtable: active.number)
         if !active.isEmpty {
             let following = frozen.reduce(newestOnDisk) { max($0, $1.newestStamp) }
-            entry = active.lend(key) {
-                best.take($0, following, tree, body)
-                return $0.reference
+            active.lend(key) { found in
+                basis.entry = found.entry.reference
+                basis.leaf = found.leaf.reference
+                basis.slot = found.slot
+                best.take(found.entry, following, tree, body)
             }
         }
-        let basis = ReadBasis(memtable: active.number, entry: entry ?? 0)
         for index in frozen.indices.reversed() where best.answer == nil {
             let following = frozen[..<index].reduce(newestOnDisk) { max($0, $1.newestStamp) }
-            frozen[index].lend(key) { best.take($0, following, tree, body) }
+            frozen[index].lend(key) { best.take($0.entry, following, tree, body) }
         }
         if best.answer == nil, !runs.isEmpty {
             let hash = Table.hash(key)
@@ -85,7 +90,7 @@ extension TreeView {
         var best = Best(tree.rule, isUndamaged: false)
         var damage: [StorageError] = []
         for memtable in [active] + frozen where !memtable.isEmpty {
-            memtable.lend(key) { best.take($0, .max, tree) { _, _ in } }
+            memtable.lend(key) { best.take($0.entry, .max, tree) { _, _ in } }
         }
         let hash = Table.hash(key)
         for run in runs {

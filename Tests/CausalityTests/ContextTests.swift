@@ -29,7 +29,7 @@ import Testing
         authority.encode(
             context,
             keyspace: KeyspaceNumber(keyspace),
-            key: Array(key.utf8),
+            key: Array(key.utf8).span.bytes,
             into: &writer
         )
         return writer.bytes
@@ -45,7 +45,7 @@ import Testing
             ByteRange(offset: 0, count: token.count),
             of: token.span.bytes,
             keyspace: KeyspaceNumber(keyspace),
-            key: Array(key.utf8)
+            key: Array(key.utf8).span.bytes
         )
     }
 
@@ -59,7 +59,7 @@ import Testing
             ByteRange(offset: 3, count: token.count),
             of: padded.span.bytes,
             keyspace: KeyspaceNumber(1),
-            key: Array("a".utf8)
+            key: Array("a".utf8).span.bytes
         )
         #expect(found == Self.context)
     }
@@ -116,13 +116,14 @@ import Testing
     ) -> (size: Int, found: CausalContext?) {
         let authority = authority(secret)
         var writer = ByteWriter()
-        authority.encode(context, keyspace: KeyspaceNumber(1), key: [97], into: &writer)
+        let key: [UInt8] = [97]
+        authority.encode(context, keyspace: KeyspaceNumber(1), key: key.span.bytes, into: &writer)
         let found = authority.decode(
             ByteRange(offset: 0, count: writer.count),
             of: writer.bytes.span.bytes,
             mode: mode,
             keyspace: KeyspaceNumber(1),
-            key: [97]
+            key: key.span.bytes
         )
         return (writer.count, found)
     }

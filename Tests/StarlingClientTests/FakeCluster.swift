@@ -77,8 +77,9 @@ final class FakeCluster: Sendable {
     ) async throws {
         let cluster = try await FakeCluster.start()
         var configuration = cluster.configuration()
-        configuration.requestTimeout = .seconds(20)
-        configuration.connectPatience = .seconds(20)
+        // Longer than the other tests can keep a busy machine from running this one.
+        configuration.requestTimeout = .seconds(600)
+        configuration.connectPatience = .seconds(600)
         adjust(&configuration)
         let client = try StarlingClient(configuration: configuration)
         do {

@@ -211,6 +211,23 @@ import Testing
         #expect(try engine.value("pending") == [1])
     }
 
+    @Test func `a batch without records settles no other's place in the log`() throws {
+        let disk = InMemoryFileSystem()
+        var engine = try openEngine(disk)
+        try engine.createTree(1, rule: .overwrite)
+        let late = batch("a", [1])
+        let position = try engine.append(late)
+        try engine.sync()
+        try engine.put(WriteBatch())
+        try engine.put(batch("b", [2]))
+        try engine.flush(tree: 1)
+        engine.apply(late, at: position)
+        try engine.close()
+        engine = try openEngine(disk)
+        #expect(try engine.value("a") == [1])
+        try engine.close()
+    }
+
     @Test func `what a flush made a table of is not read from the log again`() throws {
         let disk = InMemoryFileSystem()
         var engine = try openEngine(disk) { $0.segmentSize = 1 << 20 }

@@ -33,6 +33,23 @@ import Testing
         try engine.close()
     }
 
+    @Test func `a value that is long only once it is decompressed is not at hand`() throws {
+        let path = try temporaryDirectory()
+        let disk = PosixFileSystem()
+        defer { removeAll(path, disk) }
+        let engine = try Engine.open(directory: "\(path)/db", on: disk)
+        try engine.createTree(1, rule: .overwrite, compression: .zlib(level: 6))
+        let zeros = [UInt8](repeating: 0, count: 1 << 20)
+        try engine.put(batch("a", zeros))
+        try engine.perform(.flush(1))
+        let table = try #require(try disk.list("\(path)/db/1").first { $0.hasSuffix(".sst") })
+        let size = try disk.openForReading("\(path)/db/1/\(table)").read(at: 0, count: 64 << 10)
+        #expect(size.count < 64 << 10)
+        #expect(try engine.get(tree: 1, prefix: 0, key: [97], disk: .forbidden) == .needsDisk)
+        #expect(try engine.value("a") == zeros)
+        try engine.close()
+    }
+
     @Test(.enabled(if: geteuid() != 0, "root may write everywhere"))
     func `a directory without permission to write is read, and not opened`() throws {
         let path = try temporaryDirectory()

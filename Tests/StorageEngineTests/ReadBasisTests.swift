@@ -42,6 +42,16 @@ import Testing
         var position: AppendedPosition
     }
 
+    /// Keys that split the leaf of the others, and move them to other slots.
+    private static func neighbours(_ random: inout SeededRandom) -> WriteBatch {
+        var batch = WriteBatch()
+        for _ in 0..<30 {
+            let key = Array("\(random.pick(["a", "b", "c"]))\(random.below(10_000))".utf8)
+            batch.put(tree: 1, prefix: 0, key: key, value: [0], stamp: 1)
+        }
+        return batch
+    }
+
     /// Whatever is written, frozen, flushed, merged and opened again between the read and the
     /// write that is made of it, and before that can be read.
     @Test(arguments: 1...60 as ClosedRange<UInt64>)
@@ -62,7 +72,7 @@ import Testing
         for _ in 0..<300 {
             let key = random.pick(["a", "b", "c"])
             let byte = UInt8(random.below(256))
-            switch random.below(18) {
+            switch random.below(20) {
             case 0..<3:
                 pending.append(Pending(key: key, value: [byte], basis: .none))
             case 3..<8:
@@ -87,6 +97,8 @@ import Testing
                 try engine.flush(tree: 1)
             case 16:
                 try engine.compact(tree: 1)
+            case 17, 18:
+                try engine.write(Self.neighbours(&random))
             default:
                 for one in unapplied { apply(one) }
                 unapplied = []
@@ -97,6 +109,24 @@ import Testing
             #expect(value == model[key] ?? [], "\(key)")
         }
         for one in unapplied { apply(one) }
+        try engine.close()
+    }
+
+    /// Each number of keys between none and those that split the leaf twice.
+    @Test func `reaches its key where others moved it meanwhile`() throws {
+        let engine = try openEngine(InMemoryFileSystem())
+        try engine.createTree(1, rule: union)
+        for step in 0...300 {
+            try engine.flush(tree: 1)
+            let (count, side) = (step / 2, step.isMultiple(of: 2) ? "j" : "l")
+            let key = "k\(step)"
+            for index in 0..<40 { try engine.put(batch("j\(index)", [0])) }
+            try engine.put(batch(key, [1]))
+            let (value, basis) = try Self.read(engine, key)
+            for index in 0..<count { try engine.put(batch("\(side)\(index * 7 % 150)x", [0])) }
+            try engine.write(Self.made([Pending(key: key, value: value + [2], basis: basis)]))
+            #expect(try Self.read(engine, key).0 == [1, 2], "\(key)")
+        }
         try engine.close()
     }
 

@@ -142,7 +142,7 @@ final class Coordinator {
             }
             var token = ByteWriter()
             if let context {
-                contexts.encode(context, keyspace: number, key: key, into: &token)
+                contexts.encode(context, keyspace: number, key: key.span.bytes, into: &token)
             }
             seen[index] = token.bytes
             let job = StorageJob(

@@ -174,6 +174,11 @@ package final class Log: Sendable {
         }
     }
 
+    /// Appends a batch without records, for which nobody waits.
+    package func appendMark() throws(StorageError) {
+        applied(try append(WriteBatch()))
+    }
+
     /// The longest key that a record can hold, without its prefix.
     static let maximumKeySize = 65_527
     /// The most bytes of records that a batch can hold.
@@ -211,7 +216,7 @@ package final class Log: Sendable {
     @discardableResult
     package func mark() throws(StorageError) -> Bool {
         guard needsMark else { return false }
-        _ = try append(WriteBatch())
+        try appendMark()
         _ = try write(syncing: true)
         return true
     }

@@ -158,7 +158,7 @@ struct LogBuffer {
         let last = segments.count - 1
         segments[last].size += size
         isMarked = batch.count == 0
-        if batch.count > 0 { segments[last].fresh += 1 }
+        segments[last].fresh += 1
         return AppendedPosition(end: end, sequence: sequence)
     }
 

@@ -85,7 +85,7 @@ package final class Memtable: Sendable {
     /// A value that replaces the other keeps its stamp, a merged one gets the larger of both.
     /// `basis` is what the value was made of, if it holds all that was found then: it replaces that
     /// unjoined, under the larger stamp.
-    /// O(log count), with one search.
+    /// O(log count), with one search at most.
     package func insert(
         _ key: ByteRange,
         _ value: ByteRange,
@@ -102,6 +102,10 @@ package final class Memtable: Sendable {
         // may be of an older one than what it was made of.
         var isWhole = basis.memtable == number && !rule.newestStampWins
         if segment < oldestSegment { self.segment.store(segment, ordering: .relaxed) }
+        if isWhole, let leaf = leaf(of: basis) {
+            replace(leaf.entry(basis.slot), in: leaf, basis.slot, key, value, stamp: stamp)
+            return .inserted
+        }
         guard let leaf = leaf(of: sought, key) else {
             insertFirst(slot(sought, add(key, value, stamp: stamp, isWhole: isWhole)))
             return .inserted
@@ -114,11 +118,7 @@ package final class Memtable: Sendable {
         }
         let existing = leaf.entry(index)
         if isWhole, basis.entry == existing.reference {
-            // The value was made of this entry, and has all of it.
-            let larger = max(stamp, existing.stamp)
-            noteOldest(stamp)
-            let entry = add(key, value, stamp: larger, isWhole: true)
-            leaf.setEntry(index, entry.reference)
+            replace(existing, in: leaf, index, key, value, stamp: stamp)
             return .inserted
         }
         isWhole = isWhole || existing.isWhole
@@ -139,6 +139,31 @@ package final class Memtable: Sendable {
         }
         if let replacement { leaf.setEntry(index, replacement.reference) }
         return outcome
+    }
+
+    /// The leaf in which a basis was found, if its slot still names the key's entry.
+    ///
+    /// A leaf lives as long as its memtable, and names each entry in one of its slots at most.
+    private func leaf(of basis: ReadBasis) -> MemtableNode? {
+        guard let leaf = MemtableNode(reference: basis.leaf), basis.slot < leaf.count,
+            leaf.entryReference(basis.slot) == basis.entry
+        else { return nil }
+        return leaf
+    }
+
+    /// Puts a value in the place of the entry that it was made of, all of which it has.
+    private func replace(
+        _ existing: MemtableEntry,
+        in leaf: MemtableNode,
+        _ slot: Int,
+        _ key: RawSpan,
+        _ value: RawSpan,
+        stamp: UInt64
+    ) {
+        noteOldest(stamp)
+        let larger = max(stamp, existing.stamp)
+        let entry = add(key, value, stamp: larger, isWhole: true)
+        leaf.setEntry(slot, entry.reference)
     }
 
     /// Writes an entry and counts what readers may rely on before they can see it.
@@ -182,11 +207,19 @@ package final class Memtable: Sendable {
         _ key: RawSpan,
         _ body: (_ value: RawSpan, _ stamp: UInt64) -> R
     ) -> R? {
-        lend(key) { entry in entry.withBytes { _, value in body(value, entry.stamp) } }
+        lend(key) { found in found.entry.withBytes { _, value in body(value, found.entry.stamp) } }
+    }
+
+    /// An entry, and the leaf and slot that named it.
+    struct FoundEntry {
+        let entry: MemtableEntry
+        let leaf: MemtableNode
+        let slot: Int
     }
 
     /// Lends the entry of a key, if it is here; from any thread.
-    func lend<R>(_ key: RawSpan, _ body: (MemtableEntry) -> R) -> R? {
+    @discardableResult
+    func lend<R>(_ key: RawSpan, _ body: (FoundEntry) -> R) -> R? {
         // The entry lies in the arena, which must outlive the call of `body`.
         withExtendedLifetime(self) { entry(of: key).map(body) }
     }
@@ -196,14 +229,18 @@ package final class Memtable: Sendable {
         withExtendedLifetime(self) { entry(of: key) != nil }
     }
 
-    private func entry(of key: RawSpan) -> MemtableEntry? {
+    private func entry(of key: RawSpan) -> FoundEntry? {
         let sought = SoughtKey(key)
         while true {
             guard let position = leafPosition(of: sought, key) else { return nil }
             let leaf = position.leaf
             let (index, isEqual) = leaf.search(leaf.count, sought, key)
             let reference = isEqual ? leaf.entryReference(index) : 0
-            if leaf.isStill(at: position.version) { return MemtableEntry(reference: reference) }
+            if leaf.isStill(at: position.version) {
+                return MemtableEntry(reference: reference).map {
+                    FoundEntry(entry: $0, leaf: leaf, slot: index)
+                }
+            }
         }
     }
 

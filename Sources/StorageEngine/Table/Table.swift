@@ -137,7 +137,8 @@ package final class Table: Sendable {
         }
     }
 
-    /// The longest block that is read for who does not wait for the disk: 64 KiB.
+    /// The longest block that is read, and decompressed, for who does not wait for the disk:
+    /// 64 KiB.
     private static let maximumBlockAtHand = 64 << 10
 
     /// Does as `find`, unless that would read the disk.
@@ -159,7 +160,7 @@ package final class Table: Sendable {
         let place = index.place(number)
         guard let block = cache.block(owner, place.offset, isMissed: false) else {
             if let error = gapError(number) { throw error }
-            guard place.length <= Self.maximumBlockAtHand, source?.isInMemory(place) == true else {
+            guard source?.isAtHand(place, limit: Self.maximumBlockAtHand) == true else {
                 return false
             }
             try find(key, body)

@@ -29,9 +29,19 @@ struct TableSource: Sendable {
         unsafe try files.read(number, tree: tree, at: offset, into: buffer)
     }
 
-    /// Whether a block can be read without the disk.
-    func isInMemory(_ place: BlockPlace) -> Bool {
-        files.isInMemory(number, at: place.offset, count: place.length)
+    /// Whether a block can be read without the disk, and has no more than `limit` bytes, neither
+    /// as it is stored nor decompressed.
+    func isAtHand(_ place: BlockPlace, limit: Int) -> Bool {
+        guard place.length <= limit, place.length >= BlockHeader.size,
+            files.isInMemory(number, at: place.offset, count: place.length)
+        else { return false }
+        // Whoever reads the block finds out what is wrong with it.
+        return unsafe withUnsafeTemporaryAllocation(byteCount: BlockHeader.size, alignment: 8) {
+            unsafe (try? read(at: place.offset, into: $0)) == $0.count
+                && $0.baseAddress.flatMap { unsafe BlockHeader(at: $0) }.map {
+                    $0.rawLength <= limit
+                } ?? true
+        }
     }
 
     /// A new array of bytes; fewer only at the file's end.
