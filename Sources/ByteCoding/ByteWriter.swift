@@ -65,6 +65,19 @@ public struct ByteWriter: Sendable {
         }
     }
 
+    /// Appends the bytes of a span.
+    @inlinable
+    public mutating func raw(_ span: RawSpan) {
+        unsafe span.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
+    }
+
+    /// Appends a length (four bytes) and the bytes of a span.
+    @inlinable
+    public mutating func prefixed(_ span: RawSpan) {
+        uint32(UInt32(span.byteCount))
+        raw(span)
+    }
+
     /// Appends a length (four bytes) and the bytes.
     @inlinable
     public mutating func prefixed(_ source: [UInt8]) {

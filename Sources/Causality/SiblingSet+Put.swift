@@ -190,7 +190,8 @@ extension ByteWriter {
             if let found = known, found.actor == current {
                 entry = found
                 // What was seen goes; the rest are the newest.
-                let seenCounter = min(seen.counter(of: current), found.counter)
+                let told = told?.actor == current ? told?.counter ?? 0 : 0
+                let seenCounter = min(told, found.counter)
                 entry.count = min(found.count, Int(clamping: found.counter - seenCounter))
                 kept += entry.count
                 known = cursor?.next(in: bytes)

@@ -103,8 +103,8 @@ extension Lane {
                 fold.keyspace,
                 .counter,
                 to: fold.plan[index],
-                fold.key + record,
-                keySize: fold.key.count,
+                key: fold.key,
+                record,
                 into: &effects
             )
         }

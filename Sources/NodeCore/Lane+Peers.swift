@@ -133,9 +133,8 @@ extension Lane {
                     purpose: write.purpose,
                     origin: write.origin,
                     relays: PeerWrite.NodeList(),
-                    key: write.key,
-                    record: write.record,
-                    of: bytes,
+                    key: bytes.extracting(write.key.offset..<write.key.end),
+                    record: bytes.extracting(write.record.offset..<write.record.end),
                     into: &$0
                 )
             }
@@ -156,11 +155,10 @@ extension Lane {
         appendWrite(
             origin,
             write.keyspace,
-            key: write.key,
-            record: write.record,
+            key: bytes.extracting(write.key.offset..<write.key.end),
+            record: bytes.extracting(write.record.offset..<write.record.end),
             version: version,
             write.purpose,
-            of: bytes,
             into: &effects
         )
     }
@@ -169,25 +167,24 @@ extension Lane {
     func appendWrite(
         _ origin: JobOrigin,
         _ keyspace: KeyspaceNumber,
-        key: ByteRange,
-        record: ByteRange,
+        key: RawSpan,
+        record: RawSpan,
         version: Version,
         _ purpose: WritePurpose,
-        of bytes: RawSpan,
         into effects: inout Effects
     ) {
         let keyAt = effects.payload.count
-        effects.payload.raw(key, of: bytes)
+        effects.payload.raw(key)
         let recordAt = effects.payload.count
-        effects.payload.raw(record, of: bytes)
+        effects.payload.raw(record)
         effects.jobs.append(
             StorageJob(
                 origin: origin,
                 keyspace: keyspace,
-                token: Token(ofKey: bytes, key).ordered,
+                token: Token(ofKey: key, ByteRange(offset: 0, count: key.byteCount)).ordered,
                 work: .write(
-                    key: ByteRange(offset: keyAt, count: key.count),
-                    record: ByteRange(offset: recordAt, count: record.count),
+                    key: ByteRange(offset: keyAt, count: key.byteCount),
+                    record: ByteRange(offset: recordAt, count: record.byteCount),
                     version: version,
                     purpose: purpose
                 )

@@ -286,43 +286,37 @@ extension Lane {
         into effects: inout Effects
     ) {
         guard let read = reads[id], let record = read.core.answer, !record.isEmpty else { return }
-        let key = reads.held(id)
-        let held = key + record
         sendRepair(
             JobOrigin(route: .request, target: 0, correlation: id.rawValue),
             read.keyspace,
             read.core.mode,
             to: read.core.plan[index],
-            held,
-            keySize: key.count,
+            key: reads.held(id),
+            record,
             into: &effects
         )
     }
 
     /// Sends a stored version to a replica that lacks it.
-    ///
-    /// `held` is the key, then the encoded record.
     func sendRepair(
         _ origin: JobOrigin,
         _ keyspace: KeyspaceNumber,
         _ mode: RecordMode,
         to node: NodeID,
-        _ held: [UInt8],
-        keySize: Int,
+        key: [UInt8],
+        _ record: [UInt8],
         into effects: inout Effects
     ) {
-        let key = ByteRange(offset: 0, count: keySize)
-        let record = ByteRange(offset: keySize, count: held.count - keySize)
-        guard let summary = try? mode.summary(record, of: held.span.bytes) else { return }
+        let range = ByteRange(offset: 0, count: record.count)
+        guard let summary = try? mode.summary(range, of: record.span.bytes) else { return }
         if node == identity.id {
             appendWrite(
                 origin,
                 keyspace,
-                key: key,
-                record: record,
+                key: key.span.bytes,
+                record: record.span.bytes,
                 version: summary.newestVersion,
                 .repair,
-                of: held.span.bytes,
                 into: &effects
             )
             return
@@ -333,9 +327,8 @@ extension Lane {
                 purpose: .repair,
                 origin: identity.id,
                 relays: PeerWrite.NodeList(),
-                key: key,
-                record: record,
-                of: held.span.bytes,
+                key: key.span.bytes,
+                record: record.span.bytes,
                 into: &$0
             )
         }

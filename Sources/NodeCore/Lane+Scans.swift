@@ -236,8 +236,8 @@ extension Lane {
                     open.keyspace,
                     open.mode,
                     to: open.plan[index],
-                    item.key + item.record,
-                    keySize: item.key.count,
+                    key: item.key,
+                    item.record,
                     into: &effects
                 )
             }

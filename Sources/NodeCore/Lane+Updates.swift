@@ -192,7 +192,8 @@ extension Lane {
             version,
             .restamp,
             sink,
-            holding: asked.key,
+            holding: [],
+            keySize: 0,
             now,
             &effects
         )
@@ -206,8 +207,7 @@ extension Lane {
 
     /// The key of an open write.
     func key(of id: RequestID, _ write: OpenWrite) -> [UInt8] {
-        let held = writes.held(id)
-        return held.count == write.keySize ? held : Array(held.prefix(write.keySize))
+        updates[id]?.asked.key ?? Array(writes.held(id).prefix(write.keySize))
     }
 
     private func changeOwnCopy(
@@ -265,12 +265,13 @@ extension Lane {
         guard var write = writes[id], var update = updates[id] else { return }
         switch result {
         case .applied(let record, let answer):
-            changed(id, write, answer, record, at: now, into: &effects)
+            update.answer = answer
+            changed(id, write, &update, record, at: now, into: &effects)
         case .unchanged(let record, let answer):
             update.answer = answer
             updates[id] = update
             if !record.isEmpty {
-                spread(record, of: id, write, .repair, at: now, into: &effects)
+                spread(record, of: id, write, update, .repair, at: now, into: &effects)
             } else if update.asked.base == nil {
                 // That nothing is here says little; that the level has nothing says enough.
                 readOthers(for: id, at: now, into: &effects)
@@ -325,36 +326,36 @@ extension Lane {
     private mutating func changed(
         _ id: RequestID,
         _ write: OpenWrite,
-        _ answer: UpdateAnswer,
+        _ update: inout OpenUpdate,
         _ record: [UInt8],
         at now: Instant,
         into effects: inout Effects
     ) {
+        guard let answer = update.answer else { return }
         if answer.isFoldable { beginFold(of: id, write, at: now, into: &effects) }
         trace(id, since: write.startedAt, at: now, identity.id, "changed", "its own copy")
-        var answer = answer
-        if deviation == .contextOfEverything, let mode = updates[id]?.mode,
-            let everything = contents(of: record, mode, at: now.wall)?.context
+        if deviation == .contextOfEverything,
+            let everything = contents(of: record, update.mode, at: now.wall)?.context
         {
-            answer.context = everything
+            update.answer?.context = everything
         }
-        updates.change(id) { $0.answer = answer }
+        updates[id] = update
         // Once for each eight, not for each write.
         if answer.siblings > 0, answer.siblings % SiblingSet.warningCount == 0 {
             effects.notices.append(
                 .manySiblings(
                     keyspace: write.keyspace,
-                    key: key(of: id, write),
+                    key: update.asked.key,
                     count: answer.siblings
                 )
             )
         }
         if answer.isLarge {
             effects.notices.append(
-                .largeRecord(keyspace: write.keyspace, key: key(of: id, write))
+                .largeRecord(keyspace: write.keyspace, key: update.asked.key)
             )
         }
-        spread(record, of: id, write, .foreground, at: now, into: &effects)
+        spread(record, of: id, write, update, .foreground, at: now, into: &effects)
     }
 
     /// Sends the others what they are to join with their copies; this node's own is durable.
@@ -362,16 +363,17 @@ extension Lane {
         _ record: [UInt8],
         of id: RequestID,
         _ write: OpenWrite,
+        _ update: OpenUpdate,
         _ purpose: WritePurpose,
         at now: Instant,
         into effects: inout Effects
     ) {
         var write = write
         guard let own = write.core.plan.index(of: identity.id) else { return }
-        if purpose == .repair, let mode = updates[id]?.mode {
+        if purpose == .repair {
             // Nothing was changed: it is the copy's newest version that is acknowledged.
             let range = ByteRange(offset: 0, count: record.count)
-            let summary = try? mode.summary(range, of: record.span.bytes)
+            let summary = try? update.mode.summary(range, of: record.span.bytes)
             write.core = WriteCoordination(
                 plan: write.core.plan,
                 rule: write.core.rule,
@@ -381,13 +383,19 @@ extension Lane {
         write.purpose = purpose
         write.core.contact(own)
         write.core.receive(.applied, version: write.core.version, shadow: .zero, from: own)
-        var held = ByteWriter(capacity: write.keySize + record.count)
-        held.raw(self.key(of: id, write))
-        held.raw(record)
-        writes.hold(held.bytes, for: id)
+        writes.hold(record, for: id)
         var others = usable(in: write.core.plan)
         others.remove(own)
-        dispatch(id, &write, holding: held.bytes, usable: others, at: now, into: &effects)
+        let key = update.asked.key
+        dispatch(
+            id,
+            &write,
+            key: key.span.bytes,
+            record: record.span.bytes,
+            usable: others,
+            at: now,
+            into: &effects
+        )
         settle(id, write, at: now, into: &effects)
     }
 

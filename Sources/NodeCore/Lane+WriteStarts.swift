@@ -85,6 +85,7 @@ extension Lane {
         _ conflict: WriteRequest.Conflict,
         _ sink: ResponseSink,
         holding held: [UInt8],
+        keySize: Int,
         _ now: Instant,
         _ effects: inout Effects
     ) -> (RequestID, OpenWrite) {
@@ -96,7 +97,7 @@ extension Lane {
             conflict: conflict,
             startedAt: now.monotonic,
             deadline: start.deadline,
-            keySize: target.key.count
+            keySize: keySize
         )
         let id = writes.insert(write, holding: held)
         wheel.insert(id, .deadline, due: start.deadline, now: now.monotonic)

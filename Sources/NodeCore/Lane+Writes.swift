@@ -49,10 +49,27 @@ extension Lane {
         if kind == .put { held.raw(write.value, of: bytes) }
         // A stamp that the client chose is not exchanged for another.
         let conflict = write.timestamp > 0 ? .fail : write.conflict
-        var (id, opened) =
-            open(start, target, version, conflict, sink, holding: held.bytes, now, &effects)
-        let usable = start.usable
-        dispatch(id, &opened, holding: held.bytes, usable: usable, at: now, into: &effects)
+        let keySize = write.key.count
+        var (id, opened) = open(
+            start,
+            target,
+            version,
+            conflict,
+            sink,
+            holding: held.bytes,
+            keySize: keySize,
+            now,
+            &effects
+        )
+        dispatch(
+            id,
+            &opened,
+            key: held.bytes.span.bytes.extracting(0..<keySize),
+            record: held.bytes.span.bytes.extracting(keySize..<held.count),
+            usable: start.usable,
+            at: now,
+            into: &effects
+        )
     }
 
     /// When a value that is put now expires; nil for never.
@@ -67,12 +84,12 @@ extension Lane {
     /// Sends a write to all replicas that are usable: directly in this datacenter, through one
     /// relay in each other.
     ///
-    /// - `write`: the request as it is, which is noted with whom it was sent to.
-    /// - `held`: what it holds, key and record.
+    /// The request is noted with whom it was sent to.
     mutating func dispatch(
         _ id: RequestID,
         _ write: inout OpenWrite,
-        holding held: [UInt8],
+        key: RawSpan,
+        record: RawSpan,
         usable: ReplicaBits,
         at now: Instant,
         into effects: inout Effects
@@ -88,9 +105,10 @@ extension Lane {
             for index in 0..<plan.count where members.contains(index) {
                 write.core.contact(index)
                 if plan[index] == identity.id {
-                    storeLocally(id, write, held, into: &effects)
+                    storeLocally(id, write, key: key, record: record, into: &effects)
                 } else if datacenterID == view.localDatacenter {
-                    sendWrite(id, write, held, to: plan[index], PeerWrite.NodeList(), &effects)
+                    let list = PeerWrite.NodeList()
+                    sendWrite(id, write, key, record, to: plan[index], list, &effects)
                 } else if relay == nil {
                     relay = index
                 } else {
@@ -100,7 +118,7 @@ extension Lane {
             }
             if let relay {
                 write.relays.insert(relay)
-                sendWrite(id, write, held, to: plan[relay], list, &effects)
+                sendWrite(id, write, key, record, to: plan[relay], list, &effects)
             }
         }
         if !write.relayed.isEmpty {
@@ -117,17 +135,17 @@ extension Lane {
     private func storeLocally(
         _ id: RequestID,
         _ write: OpenWrite,
-        _ held: [UInt8],
+        key: RawSpan,
+        record: RawSpan,
         into effects: inout Effects
     ) {
         appendWrite(
             JobOrigin(route: .request, target: 0, correlation: id.rawValue),
             write.keyspace,
-            key: ByteRange(offset: 0, count: write.keySize),
-            record: ByteRange(offset: write.keySize, count: held.count - write.keySize),
+            key: key,
+            record: record,
             version: write.core.version,
             .foreground,
-            of: held.span.bytes,
             into: &effects
         )
     }
@@ -135,7 +153,8 @@ extension Lane {
     private func sendWrite(
         _ id: RequestID,
         _ write: OpenWrite,
-        _ held: [UInt8],
+        _ key: RawSpan,
+        _ record: RawSpan,
         to node: NodeID,
         _ relays: PeerWrite.NodeList,
         _ effects: inout Effects
@@ -146,9 +165,8 @@ extension Lane {
                 purpose: write.purpose,
                 origin: identity.id,
                 relays: relays,
-                key: ByteRange(offset: 0, count: write.keySize),
-                record: ByteRange(offset: write.keySize, count: held.count - write.keySize),
-                of: held.span.bytes,
+                key: key,
+                record: record,
                 into: &$0
             )
         }
@@ -224,8 +242,11 @@ extension Lane {
         let shadowed: WrittenResponse.Shadowed =
             outcome == .no && write.core.isRestamped ? .restamped : outcome
         let held = writes.held(id)
-        let key = held.span.bytes.extracting(0..<write.keySize)
-        let update = updates.remove(id)?.answer
+        let opened = updates.remove(id)
+        let update = opened?.answer
+        let named = opened?.asked.key ?? held
+        let keySize = opened == nil ? write.keySize : named.count
+        let key = named.span.bytes.extracting(0..<keySize)
         let context = update?.context ?? CausalContext(version: max(write.core.version, winner))
         let counted = write.core.acknowledged.union(write.core.shadowed)
         let response = WrittenResponse(
@@ -279,7 +300,15 @@ extension Lane {
         held.bytes.append(contentsOf: rest)
         writes.hold(held.bytes, for: id)
         let usable = usable(in: write.core.plan)
-        dispatch(id, &write, holding: held.bytes, usable: usable, at: now, into: &effects)
+        dispatch(
+            id,
+            &write,
+            key: held.bytes.span.bytes.extracting(0..<write.keySize),
+            record: held.bytes.span.bytes.extracting(write.keySize..<held.count),
+            usable: usable,
+            at: now,
+            into: &effects
+        )
         settle(id, write, at: now, into: &effects)
     }
 
@@ -340,12 +369,15 @@ extension Lane {
     ) {
         guard var write = writes[id] else { return }
         let held = writes.held(id)
+        let key = self.key(of: id, write)
+        let record = held.span.bytes.extracting(write.keySize..<held.count)
         let plan = write.core.plan
         for index in 0..<plan.count
         where write.relayed.contains(index) && write.core.pending.contains(index) {
             if isUsable(plan[index]) {
                 write.core.contactAgain(index)
-                sendWrite(id, write, held, to: plan[index], PeerWrite.NodeList(), &effects)
+                let list = PeerWrite.NodeList()
+                sendWrite(id, write, key.span.bytes, record, to: plan[index], list, &effects)
             }
         }
         write.relayed = ReplicaBits()

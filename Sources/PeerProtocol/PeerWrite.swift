@@ -74,9 +74,8 @@ package struct PeerWrite: Sendable {
         purpose: WritePurpose,
         origin: NodeID,
         relays: NodeList,
-        key: ByteRange,
-        record: ByteRange,
-        of held: RawSpan,
+        key: RawSpan,
+        record: RawSpan,
         into writer: inout ByteWriter
     ) {
         // Keyspace, purpose, origin and the number of relays, as they follow each other.
@@ -85,8 +84,8 @@ package struct PeerWrite: Sendable {
                 | UInt64(origin.rawValue) << 40 | UInt64(relays.count) << 56
         )
         for index in 0..<relays.count { writer.uint16(relays[index].rawValue) }
-        writer.prefixed(key, of: held)
-        writer.prefixed(record, of: held)
+        writer.prefixed(key)
+        writer.prefixed(record)
     }
 }
 

@@ -148,9 +148,8 @@ package struct MessageCodec: Sendable {
                     purpose: write.purpose,
                     origin: write.origin,
                     relays: write.relays,
-                    key: write.key,
-                    record: write.record,
-                    of: bytes,
+                    key: bytes.extracting(write.key.offset..<write.key.end),
+                    record: bytes.extracting(write.record.offset..<write.record.end),
                     into: &$0
                 )
             }

@@ -57,9 +57,8 @@ import Testing
             purpose: .foreground,
             origin: origin,
             relays: list,
-            key: ByteRange(offset: 0, count: 1),
-            record: ByteRange(offset: 1, count: held.count - 1),
-            of: held.span.bytes,
+            key: held.span.bytes.extracting(0..<1),
+            record: held.span.bytes.extracting(1..<held.count),
             into: &writer
         )
         return writer.bytes
@@ -262,9 +261,8 @@ import Testing
                 purpose: .repair,
                 origin: cluster.id("dc1-n3"),
                 relays: list,
-                key: ByteRange(offset: 0, count: 1),
-                record: ByteRange(offset: 1, count: held.count - 1),
-                of: held.span.bytes,
+                key: held.span.bytes.extracting(0..<1),
+                record: held.span.bytes.extracting(1..<held.count),
                 into: &writer
             )
             try Self.inject(

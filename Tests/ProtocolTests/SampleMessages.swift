@@ -348,9 +348,8 @@ enum SampleMessages {
                     purpose: .foreground,
                     origin: NodeID(1),
                     relays: relays,
-                    key: ByteRange(offset: 0, count: 5),
-                    record: ByteRange(offset: 5, count: held.count - 5),
-                    of: held.span.bytes,
+                    key: held.span.bytes.extracting(0..<5),
+                    record: held.span.bytes.extracting(5..<held.count),
                     into: &$0
                 )
             },
