@@ -4,8 +4,36 @@ import Partitioning
 package import Replication
 package import StorageEngine
 
-/// Upkeep that an operator asks for, on the thread of its caller.
+/// Upkeep, on the thread of its caller: what is due, and what an operator asks for.
 extension ReplicaStore {
+    /// What upkeep is due; nil if none.
+    package func nextMaintenance() -> MaintenanceJob? {
+        engine.nextMaintenance()
+    }
+
+    /// Does a piece of upkeep; blocks on the disk.
+    ///
+    /// `pace` is asked by compactions after about each megabyte.
+    package func perform(
+        _ job: MaintenanceJob,
+        pace: (CompactionProgress) -> CompactionPace = { _ in .goOn }
+    ) throws(StorageError) {
+        try engine.perform(job, pace: pace)
+    }
+
+    /// How long to wait before the next writes are synced, so that flushes keep up; at most 10 ms.
+    package var writeDelay: Duration { engine.writeDelay }
+
+    /// Bytes of the tables that wait for a compaction, about.
+    package var compactionBacklog: Int { engine.compactionBacklog }
+
+    /// Bytes of all tables and memtables.
+    package var load: UInt64 {
+        engine.statistics().trees.reduce(0) {
+            $0 + UInt64(max(0, $1.tableBytes)) + UInt64(max(0, $1.memtableBytes))
+        }
+    }
+
     /// Does upkeep of one keyspace after another; takes as long as the disk does.
     ///
     /// - Parameters:

@@ -12,7 +12,8 @@ struct NodeCost: AsyncParsableCommand {
             Needs a cluster of `starling dev --datacenters 3 --nodes 1` with the keyspaces plain \
             and siblings, both with one replica in each datacenter: then dc1-n1 coordinates all \
             puts of a client in dc1, and the other two are replicas. Each sibling put carries the \
-            context of the last put of its key, so one value stays. The two keyspaces take turns.
+            context of the last put of its key, so one value stays. The two keyspaces take turns, \
+            each time for a few thousand puts, so that both meet the machine in the same state.
             """
     )
 
@@ -68,17 +69,29 @@ struct NodeCost: AsyncParsableCommand {
         var contexts = [[UInt8]](repeating: [], count: keys)
         var costs: [(lww: Double, siblings: Double)] = []
         print("round  lww µs/put  siblings µs/put  ratio")
+        var isSiblingsFirst = false
         for round in 0...rounds {
-            let isSiblingsFirst = round.isMultiple(of: 2)
-            var siblings = 0.0
-            if isSiblingsFirst {
-                siblings = try await overwrite("siblings", prefix, client, &contexts)
+            var (lww, siblings) = (0.0, 0.0)
+            for first in stride(from: 0, to: keys, by: Self.turn) {
+                let range = first..<min(first + Self.turn, keys)
+                for isSiblings in [isSiblingsFirst, !isSiblingsFirst] {
+                    if isSiblings {
+                        siblings += try await overwrite(
+                            range,
+                            "siblings",
+                            prefix,
+                            client,
+                            &contexts
+                        )
+                    } else {
+                        var none: [[UInt8]] = []
+                        lww += try await overwrite(range, "plain", prefix, client, &none)
+                    }
+                }
+                isSiblingsFirst.toggle()
             }
-            var none: [[UInt8]] = []
-            let lww = try await overwrite("plain", prefix, client, &none)
-            if !isSiblingsFirst {
-                siblings = try await overwrite("siblings", prefix, client, &contexts)
-            }
+            lww /= Double(keys)
+            siblings /= Double(keys)
             guard round > 0 else { continue }
             costs.append((lww, siblings))
             print("\(round)  \(text(lww))  \(text(siblings))  \(text(siblings / lww))")
@@ -92,10 +105,14 @@ struct NodeCost: AsyncParsableCommand {
         client.close()
     }
 
-    /// Overwrites all keys of a keyspace once, each with its context where there is one.
+    /// Puts of one keyspace before it is the other's turn.
+    private static let turn = 5000
+
+    /// Overwrites some keys of a keyspace once, each with its context where there is one.
     ///
-    /// - Returns: microseconds of the coordinating process's processor time a put.
+    /// - Returns: microseconds of the coordinating process's processor time.
     private func overwrite(
+        _ range: Range<Int>,
         _ keyspace: String,
         _ prefix: String,
         _ client: StarlingClient,
@@ -129,14 +146,16 @@ struct NodeCost: AsyncParsableCommand {
                 let start = ContinuousClock.now
                 // Two hundred times a second some begin together, as those of many clients do.
                 let together = max(1, rate / 200)
-                for index in 0..<keys {
-                    let due = start + .seconds(Double(index / together * together) / Double(rate))
+                for index in range {
+                    let begun = (index - range.lowerBound) / together * together
+                    let due = start + .seconds(Double(begun) / Double(rate))
                     if due > .now { try await Task.sleep(until: due) }
                     group.addTask { try await put(stride(from: index, to: index + 1, by: 1)) }
                 }
             } else {
-                for first in 0..<inFlight {
-                    group.addTask { try await put(stride(from: first, to: keys, by: inFlight)) }
+                for first in range.prefix(inFlight) {
+                    let indices = stride(from: first, to: range.upperBound, by: inFlight)
+                    group.addTask { try await put(indices) }
                 }
             }
             return try await group.reduce(into: []) { $0 += $1 }
@@ -145,7 +164,7 @@ struct NodeCost: AsyncParsableCommand {
         if !contexts.isEmpty {
             for (index, context) in results { contexts[index] = context }
         }
-        return spent / Double(keys)
+        return spent
     }
 
     /// Microseconds of processor time that the node's process has taken so far.
