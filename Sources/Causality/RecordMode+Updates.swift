@@ -237,14 +237,7 @@ extension RecordMode {
         _ range: ByteRange,
         _ terms: UpdateTerms
     ) -> UpdateOutcome {
-        guard
-            let state = decoded(
-                range,
-                ObservedRemoveSet(),
-                {
-                    try ObservedRemoveSet(decoding: bytes)
-                }
-            )
+        guard let state = decoded(range, ObservedRemoveSet(), { try .init(decoding: bytes) })
         else { return .refused(.unreadable) }
         let outcome: DeltaOutcome<ObservedRemoveSet>
         switch update {

@@ -125,7 +125,7 @@ package struct DropKeyspaceRequest: Equatable, Sendable {
 ///
 ///     fault := count: uint32, names: texts
 package struct FaultRequest: Equatable, Sendable {
-    /// Names of the peers to be cut off; empty ends all faults.
+    /// Names of the peers to be cut off beside those that are; empty ends all faults.
     package var blockedPeers: [String]
 
     /// A request to cut off these peers.

@@ -156,7 +156,7 @@ extension ControlPlane {
                 of: body.span.bytes
             )
         else { return refuseMalformed(asker, into: &effects) }
-        var nodes: [NodeID] = []
+        var blocked = decoded.blockedPeers.isEmpty ? [] : blockedPeers
         for name in decoded.blockedPeers {
             guard let member = view.topology.member(named: name) else {
                 fail(
@@ -170,10 +170,11 @@ extension ControlPlane {
                 )
                 return
             }
-            if member.id != identity.id { nodes.append(member.id) }
+            if member.id != identity.id, !blocked.contains(member.id) { blocked.append(member.id) }
         }
-        effects.blockedPeers = nodes
-        effects.notices.append(.peersBlocked(nodes))
+        blockedPeers = blocked.sorted()
+        effects.blockedPeers = blockedPeers
+        effects.notices.append(.peersBlocked(blockedPeers))
         reply(.done, to: asker, into: &effects) { _ in }
     }
 

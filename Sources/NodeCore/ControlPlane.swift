@@ -63,6 +63,8 @@ package struct ControlPlane: ~Copyable {
     var acceptor: RegisterAcceptor
     var clock: HybridClock
     var random: SeededRandom
+    /// The peers whose frames are dropped, ascending: an injected fault.
+    var blockedPeers: [NodeID] = []
     var load: UInt64 = 0
     var nextTicket: UInt64 = 1
     var continuations: [(ticket: UInt64, action: Continuation)] = []

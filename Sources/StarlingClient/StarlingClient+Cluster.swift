@@ -112,7 +112,8 @@ extension StarlingClient {
         return ClusterDescription(topology)
     }
 
-    /// Makes a node drop every frame to and from the peers of these names; none ends all faults.
+    /// Makes a node drop every frame to and from the peers of these names, beside those whose
+    /// frames it drops already; none ends all faults.
     ///
     /// A test instrument that a node refuses unless its configuration allows it.
     public func fault(on node: String, blockedPeers: [String]) async throws(StarlingError) {

@@ -7,8 +7,8 @@ struct DevPartition: AsyncParsableCommand {
         commandName: "partition",
         abstract: "Cut the link between two datacenters, until `starling dev heal`.",
         discussion: """
-            The nodes drop every frame to and from the other side. A node that is started later \
-            drops nothing, but those on the other side still do.
+            The nodes drop every frame to and from the other side. Cuts add up. A node that is \
+            started later drops nothing, but those on the other side still do.
 
             EXAMPLES:
               starling dev partition dc1 dc2
