@@ -120,6 +120,58 @@ import Testing
         }
     }
 
+    @Test func `copies that came to more than an answer takes are joined and can be replaced`()
+        async throws
+    {
+        try await TestCluster.run(datacenters: 3, nodes: 1) { cluster in
+            let created = try await cluster.starling(
+                all: [
+                    "keyspace", "create", "ks", "--replication", "dc1=1,dc2=1,dc3=1", "--mode",
+                    "siblings",
+                ]
+            )
+            try #require(created.exit == 0, "\(created)")
+            for (one, other) in [("dc1", "dc2"), ("dc1", "dc3"), ("dc2", "dc3")] {
+                #expect(try await cluster.dev("partition", one, other).exit == 0)
+            }
+            let value = String(repeating: "x", count: 1_000_000)
+            for number in 0..<12 {
+                let write = ["put", "ks/k", "-", "-c", "LOCAL_QUORUM", "--timeout", "60s"]
+                let outcome = try await cluster.starling(
+                    all: write + ["--datacenter", "dc\(number % 3 + 1)"],
+                    input: value
+                )
+                #expect(outcome.exit == 0, "\(outcome)")
+            }
+            #expect(try await cluster.dev("heal").exit == 0)
+            #expect(try await cluster.up().exit == 0)
+            // Twelve values, and what keeps them apart.
+            let whole = "comes to 12000288 bytes"
+            let all = try await cluster.starling("get", "ks/k", "-c", "ALL", "--timeout", "60s")
+            #expect(all.exit == 64 && all.notes.contains(whole), "\(all)")
+            for node in ["dc1-n1", "dc2-n1", "dc3-n1"] {
+                let copy = try await cluster.starling("get", "ks/k", "--replica", node)
+                #expect(copy.exit == 64 && copy.notes.contains(whole), "\(node): \(copy)")
+            }
+            let context = all.notes.split(separator: "--context ").last?
+                .trimmingCharacters(in: .whitespacesAndNewlines)
+            let replaced = try await cluster.starling(
+                "put",
+                "ks/k",
+                "small",
+                "--context",
+                context ?? "",
+                "-c",
+                "ALL",
+                "--timeout",
+                "60s"
+            )
+            #expect(replaced.exit == 0, "\(replaced)")
+            let read = try await cluster.starling("get", "ks/k", "-c", "ALL")
+            #expect(read.output == "small\n", "\(read)")
+        }
+    }
+
     @Test func `a counter counts every addition once`() async throws {
         try await withKeyspace("counter") { cluster in
             let absent = try await cluster.starling("counter", "get", "ks/k", "-o", "json")

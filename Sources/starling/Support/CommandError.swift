@@ -82,10 +82,15 @@ extension CommandError {
             trailer.append(("context", .string(Base64URL.text(error.context))))
         }
         let (code, exit) = Self.contract(error.code)
+        var advice = error.advice
+        if error.code == .tooLarge, !error.context.isEmpty {
+            // What is too long to be shown can still be replaced.
+            advice += " That is: --context \(Base64URL.text(error.context))"
+        }
         self.init(
             code,
             error.message,
-            advice: error.advice,
+            advice: advice,
             exit: exit,
             details: details,
             written: error.written.rawValue,
