@@ -191,6 +191,11 @@ extension Lane {
             break
         }
         guard var write = writes[id], let index = write.core.plan.index(of: node) else { return }
+        // What joins is behind nothing, and an update is not stamped anew once it is sent.
+        guard reply.status != .shadowed || write.keySize > 0 else {
+            effects.notices.append(.malformedFrame(from: node, reason: "an update in the shadow"))
+            return
+        }
         guard
             write.core.receive(
                 reply.status,

@@ -15,7 +15,7 @@ struct RequestTable<Request> {
     // By slot, each for itself: a look at one is no copy of the others.
     private var generations: [UInt32] = []
     private var requests: [Request?] = []
-    /// Key, or key and record, of the request.
+    /// Key, key and record, or record of the request.
     private var held: [[UInt8]] = []
     private var free: [Int] = []
     /// How many requests are open.
@@ -137,15 +137,5 @@ struct RequestAnnex<Value> {
         guard slot < owners.count, owners[slot] == id else { return nil }
         owners[slot] = nil
         return values[slot].take()
-    }
-
-    /// Changes what a request has here, in its place.
-    mutating func change(_ id: RequestID, _ body: (inout Value) -> Void) {
-        let slot = slot(of: id)
-        guard slot < owners.count, owners[slot] == id else { return }
-        // Taken meanwhile, so that it is nobody else's and nothing of it is copied.
-        guard var value = values[slot].take() else { return }
-        body(&value)
-        values[slot] = value
     }
 }

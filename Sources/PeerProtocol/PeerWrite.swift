@@ -68,7 +68,7 @@ package struct PeerWrite: Sendable {
         }
     }
 
-    /// Appends a body whose key and record lie in `held`.
+    /// Appends a body.
     package static func encode(
         keyspace: KeyspaceNumber,
         purpose: WritePurpose,

@@ -142,6 +142,51 @@ import Testing
         }
     }
 
+    @Test func `no replica shadows an update, which has no other stamp`() throws {
+        let cluster = try LaneCluster(["dc1": 3], mode: .siblings)
+        var writes: [(correlation: UInt64, version: Version)] = []
+        cluster.isDropped = { packet in
+            guard
+                case .frame(let header, let range)? = try? Frame.cut(
+                    packet.bytes.span.bytes,
+                    at: 0,
+                    limit: Frame.maximumBodySize
+                ),
+                let write = try? PeerWrite(decoding: range, of: packet.bytes.span.bytes),
+                let summary = try? RecordMode.siblings.summary(
+                    write.record,
+                    of: packet.bytes.span.bytes
+                )
+            else { return true }
+            writes.append((header.correlation, summary.newestVersion))
+            return true
+        }
+        guard case .none = cluster.put("a", "1", at: "dc1-n1", .all) else {
+            Issue.record("answered")
+            return
+        }
+        let write = try #require(writes.first)
+        let later = write.version.timestamp.next
+        let shadow = Version(timestamp: later, node: NodeID(2), lane: 0)
+        var writer = ByteWriter()
+        PeerWriteReply(status: .shadowed, version: write.version, shadow: shadow)
+            .encode(into: &writer)
+        try Self.inject(
+            PeerKind.writeReply.rawValue,
+            to: "dc1-n1",
+            from: NodeID(2),
+            cluster,
+            correlation: write.correlation,
+            writer.bytes
+        )
+        let node = try #require(cluster.node("dc1-n1"))
+        #expect(node.effects.notices.count == 1)
+        writes = []
+        cluster.run()
+        #expect(writes.isEmpty)
+        #expect(node.records[cluster.keyspace.number]?.keys.map { $0 } == [[97]])
+    }
+
     @Test func `a scan over a copy that is no record goes elsewhere, too`() throws {
         let cluster = try LaneCluster(["dc1": 3])
         _ = cluster.put("a", "1", at: "dc1-n1", .all)
