@@ -104,9 +104,9 @@ extension Engine {
         do throws(StorageError) {
             var failure: StorageError?
             while failure == nil {
-                let hasMore = try cursor.next { key, value, stamp in
+                let hasMore = try cursor.next { key, value, stamp, isWhole in
                     do throws(StorageError) {
-                        try writer.add(key: key, value: value, stamp: stamp)
+                        try writer.add(key: key, value: value, stamp: stamp, isWhole: isWhole)
                     } catch {
                         failure = error
                     }
@@ -123,12 +123,19 @@ extension Engine {
     }
 
     /// Begins a table under a number of its own.
-    func tableWriter(for tree: Tree) throws(StorageError) -> TableWriter {
-        try TableWriter(
+    ///
+    /// `wholeBelow` is what its whole entries have; nil for all that has a lower number.
+    func tableWriter(
+        for tree: Tree,
+        wholeBelow: UInt64? = nil
+    ) throws(StorageError) -> TableWriter {
+        let number = nextTable.add(1, ordering: .relaxed).oldValue
+        return try TableWriter(
             files: files,
             directory: directory,
             tree: tree.number,
-            number: nextTable.add(1, ordering: .relaxed).oldValue,
+            number: number,
+            wholeBelow: wholeBelow ?? number,
             options: options,
             compression: tree.upkeep.withLock { $0.compression },
             rule: tree.rule

@@ -139,7 +139,7 @@ extension Engine {
         into report: inout ScrubReport
     ) throws(StorageError) {
         let metadata = part.reference.metadata
-        var writer = try tableWriter(for: tree)
+        var writer = try tableWriter(for: tree, wholeBelow: metadata.wholeBelow)
         var lost: [LostRange] = []
         var added: [Part] = []
         do throws(StorageError) {
@@ -175,9 +175,9 @@ extension Engine {
         var salvage = TableSalvage(part.table, part.reference)
         var failure: StorageError?
         while failure == nil {
-            let hasMore = try salvage.next(lose) { key, value, stamp in
+            let hasMore = try salvage.next(lose) { key, value, stamp, isWhole in
                 do throws(StorageError) {
-                    try writer.add(key: key, value: value, stamp: stamp)
+                    try writer.add(key: key, value: value, stamp: stamp, isWhole: isWhole)
                 } catch {
                     failure = error
                 }

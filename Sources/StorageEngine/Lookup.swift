@@ -65,11 +65,15 @@ extension TreeView {
                     continue
                 }
                 let following = index + 1 < runs.count ? runs[index + 1].newestStamp : 0
+                let below = part.reference.metadata.wholeBelow
+                let isLast = runs[(index + 1)...].allSatisfy { $0.order < below }
                 if disk == .allowed {
-                    try part.table.find(key) { best.take($0, $1, following, tree, body) }
+                    try part.table.find(key) { value, stamp, isWhole in
+                        best.take(value, stamp, isWhole && isLast, following, tree, body)
+                    }
                 } else {
-                    let isCached = try part.table.findCached(key) {
-                        best.take($0, $1, following, tree, body)
+                    let isCached = try part.table.findCached(key) { value, stamp, isWhole in
+                        best.take(value, stamp, isWhole && isLast, following, tree, body)
                     }
                     guard isCached else { return (.needsDisk, .none) }
                 }
@@ -96,7 +100,9 @@ extension TreeView {
         for run in runs {
             guard let part = run.part(for: key), part.table.mayContain(hash: hash) else { continue }
             do throws(StorageError) {
-                try part.table.find(key) { best.take($0, $1, .max, tree) { _, _ in } }
+                try part.table.find(key) { value, stamp, _ in
+                    best.take(value, stamp, false, .max, tree) { _, _ in }
+                }
             } catch {
                 damage.append(error)
             }
@@ -132,17 +138,7 @@ extension TreeView {
             _ body: (_ value: RawSpan, _ stamp: UInt64) -> Void
         ) {
             entry.withBytes { _, incoming in
-                guard isWholeFinal, entry.isWhole else {
-                    take(incoming, entry.stamp, following, tree, body)
-                    return
-                }
-                if value == nil {
-                    answer = tree.rule.isDeletion(entry.stamp) ? .absent : .found
-                    if answer == .found { body(incoming, entry.stamp) }
-                } else {
-                    add(incoming, entry.stamp, tree)
-                    answer = lend(tree.rule, body)
-                }
+                take(incoming, entry.stamp, entry.isWhole, following, tree, body)
             }
         }
 
@@ -156,17 +152,21 @@ extension TreeView {
             return .found
         }
 
-        /// Takes a value; lends it at once if nothing that follows, up to a stamp, can change it.
+        /// Takes a value; lends it at once if nothing that follows can change it: because it has
+        /// all of that, or since its stamp is greater.
         @inline(__always)
         mutating func take(
             _ incoming: RawSpan,
             _ incomingStamp: UInt64,
+            _ isWhole: Bool,
             _ following: UInt64,
             _ tree: Tree,
             _ body: (_ value: RawSpan, _ stamp: UInt64) -> Void
         ) {
-            guard isFirstFinal, value == nil, incomingStamp > following else {
+            let isFinal = isWhole && isWholeFinal
+            guard value == nil, isFinal || isFirstFinal && incomingStamp > following else {
                 add(incoming, incomingStamp, tree)
+                if isFinal { answer = lend(tree.rule, body) }
                 return
             }
             if tree.rule.isDeletion(incomingStamp) {

@@ -12,7 +12,7 @@ struct TableSalvage {
         self.reference = reference
     }
 
-    /// Lends the next whole entry.
+    /// Lends the next entry that can be read.
     ///
     /// - Parameters:
     ///   - lose: told of each range of keys of which nothing is known, inside the part's bounds.
@@ -21,7 +21,7 @@ struct TableSalvage {
     /// - Throws: `io`: the disk did not say what it has.
     mutating func next(
         _ lose: (_ lower: [UInt8], _ upper: [UInt8]?) -> Void,
-        _ body: (_ key: RawSpan, _ value: RawSpan, _ stamp: UInt64) -> Void
+        _ body: (_ key: RawSpan, _ value: RawSpan, _ stamp: UInt64, _ isWhole: Bool) -> Void
     ) throws(StorageError) -> Bool {
         if !isOpen {
             isOpen = true
@@ -35,8 +35,8 @@ struct TableSalvage {
             }
         }
         guard let current = cursor, !current.isAtEnd else { return false }
-        let stamp = current.stamp
-        current.withEntry { key, value in body(key, value, stamp) }
+        let (stamp, isWhole) = (current.stamp, current.isWhole)
+        current.withEntry { key, value in body(key, value, stamp, isWhole) }
         do throws(StorageError) {
             try cursor?.advance()
         } catch {

@@ -65,7 +65,7 @@ extension TreeView {
         let rule = tree.rule
         var goesOn = true
         while goesOn {
-            let hasMore = try cursor.next { ordered, value, stamp in
+            let hasMore = try cursor.next { ordered, value, stamp, _ in
                 let found = prefix(ofOrderedKey: ordered)
                 if found > lastPrefix {
                     goesOn = false

@@ -58,7 +58,14 @@ import Testing
     func `hides nothing that came meanwhile`(seed: UInt64) throws {
         var random = SeededRandom(seed: seed)
         let disk = InMemoryFileSystem()
-        var engine = try openEngine(disk)
+        // Runs of like size become one while others, older and newer, stay.
+        func open() throws -> Engine {
+            try openEngine(disk) {
+                $0.compaction.minimumSize = 64
+                $0.compaction.minimumTables = 2
+            }
+        }
+        var engine = try open()
         try engine.createTree(1, rule: union)
         var model: [String: [UInt8]] = [:]
         var pending: [Pending] = []
@@ -69,10 +76,10 @@ import Testing
                 model[write.key] = Self.united(model[write.key] ?? [], write.value)
             }
         }
-        for _ in 0..<300 {
+        for _ in 0..<400 {
             let key = random.pick(["a", "b", "c"])
             let byte = UInt8(random.below(256))
-            switch random.below(20) {
+            switch random.below(23) {
             case 0..<3:
                 pending.append(Pending(key: key, value: [byte], basis: .none))
             case 3..<8:
@@ -99,11 +106,15 @@ import Testing
                 try engine.compact(tree: 1)
             case 17, 18:
                 try engine.write(Self.neighbours(&random))
+            case 19, 20:
+                try engine.flush(tree: 1)
+            case 21:
+                if let job = engine.nextMaintenance() { try engine.perform(job) }
             default:
                 for one in unapplied { apply(one) }
                 unapplied = []
                 try engine.close()
-                engine = try openEngine(disk)
+                engine = try open()
             }
             let (value, _) = try Self.read(engine, key)
             #expect(value == model[key] ?? [], "\(key)")
@@ -160,11 +171,20 @@ import Testing
         // What comes later is joined with it, and it stays whole.
         try engine.put(batch("a", [4]))
         #expect(try fromMemory() == .found([1, 2, 3, 4], stamp: 1))
-        // Frozen it still is; in a table nobody knows.
+        // Frozen it still is, and in a table.
         _ = try engine.snapshot(tree: 1)
         #expect(try fromMemory() == .found([1, 2, 3, 4], stamp: 1))
         try engine.flush(tree: 1)
-        #expect(try fromMemory() == .needsDisk)
+        try disk.flipBit(8 * 60, in: "/db/1/000001.sst")
+        #expect(try Self.read(engine, "a").0 == [1, 2, 3, 4])
+        // What was not made of it has to be joined with all.
+        try engine.put(batch("a", [5]))
+        try engine.flush(tree: 1)
+        #expect(try Self.read(engine, "a").0 == [1, 2, 3, 4, 5])
+        try engine.put(batch("b", [5]))
+        try engine.flush(tree: 1)
+        try disk.flipBit(8 * 60, in: "/db/1/000002.sst")
+        #expect(throws: StorageError.self) { try Self.read(engine, "a") }
         try engine.close()
     }
 }

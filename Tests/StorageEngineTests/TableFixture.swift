@@ -9,6 +9,7 @@ struct TableFixture {
         var key: [UInt8]
         var value: [UInt8]
         var stamp: UInt64
+        var isWhole = false
     }
 
     static let identity: UInt64 = 0xC0FFEE
@@ -54,7 +55,8 @@ struct TableFixture {
             try writer.add(
                 key: entry.key.span.bytes,
                 value: entry.value.span.bytes,
-                stamp: entry.stamp
+                stamp: entry.stamp,
+                isWhole: entry.isWhole
             )
         }
         metadata = try writer.finish()
@@ -91,7 +93,12 @@ struct TableFixture {
             let value =
                 random.chance(1, in: 2)
                 ? random.bytes(size) : [UInt8](repeating: UInt8(random.below(256)), count: size)
-            return Entry(key: key, value: value, stamp: random.next() >> 1)
+            return Entry(
+                key: key,
+                value: value,
+                stamp: random.next() >> 1,
+                isWhole: random.chance(1, in: 2)
+            )
         }
     }
 
@@ -143,8 +150,8 @@ extension Table {
 
     /// A copy of what the table has of a key.
     func entry(_ key: [UInt8]) throws(StorageError) -> TableFixture.Entry? {
-        try find(key.span.bytes) { value, stamp in
-            TableFixture.Entry(key: key, value: value.array(), stamp: stamp)
+        try find(key.span.bytes) { value, stamp, isWhole in
+            TableFixture.Entry(key: key, value: value.array(), stamp: stamp, isWhole: isWhole)
         }
     }
 
@@ -186,7 +193,12 @@ extension TableCursor {
     /// A copy of the entry.
     var entry: TableFixture.Entry {
         withEntry { key, value in
-            TableFixture.Entry(key: key.array(), value: value.array(), stamp: stamp)
+            TableFixture.Entry(
+                key: key.array(),
+                value: value.array(),
+                stamp: stamp,
+                isWhole: isWhole
+            )
         }
     }
 }

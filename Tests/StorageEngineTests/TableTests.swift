@@ -229,7 +229,7 @@ import Testing
     }
 
     private func isCached(_ key: [UInt8], _ table: Table) throws -> Bool {
-        try table.findCached(key.span.bytes) { _, _ in }
+        try table.findCached(key.span.bytes) { _, _, _ in }
     }
 
     @Test func `a block that was found stays cached, and a walk adds none`() throws {

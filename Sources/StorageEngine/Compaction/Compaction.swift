@@ -16,6 +16,8 @@ struct Compaction: ~Copyable {
     private let inputs: Set<UInt64>
     /// Deletions from this number on stay, since an older record may be on its way to a memtable.
     private let settledSequence: UInt64
+    /// What whole entries of all inputs have.
+    private var wholeBelow: UInt64 = 0
     /// Where the next output begins.
     private var lower: [UInt8]
     private var writer: TableWriter?
@@ -75,11 +77,12 @@ struct Compaction: ~Copyable {
     }
 
     /// A walk over the inputs, which holds only those tables that it has not passed.
-    private func openInputs() throws(StorageError) -> MergingCursor {
+    private mutating func openInputs() throws(StorageError) -> MergingCursor {
         let parts = tree.view.parts.filter { part in
             isInput(part.reference)
                 && part.reference.overlaps(choice.lower, choice.upper)
         }
+        wholeBelow = parts.map(\.reference.metadata.wholeBelow).min() ?? 0
         return try MergingCursor(
             memtables: [],
             runs: Run.runs(of: parts),
@@ -93,8 +96,8 @@ struct Compaction: ~Copyable {
     /// Takes over the next key; false behind the last.
     private mutating func step(_ cursor: inout MergingCursor) throws(StorageError) -> Bool {
         var failure: StorageError?
-        if writer == nil { writer = try engine.tableWriter(for: tree) }
-        let hasMore = try cursor.next { key, value, stamp in
+        if writer == nil { writer = try engine.tableWriter(for: tree, wholeBelow: wholeBelow) }
+        let hasMore = try cursor.next { key, value, stamp, isWhole in
             readBytes += key.byteCount + value.byteCount
             lastKey.removeAll(keepingCapacity: true)
             unsafe key.withUnsafeBytes { unsafe lastKey.append(contentsOf: $0) }
@@ -103,7 +106,7 @@ struct Compaction: ~Copyable {
                 return
             }
             do throws(StorageError) {
-                try writer?.add(key: key, value: value, stamp: stamp)
+                try writer?.add(key: key, value: value, stamp: stamp, isWhole: isWhole)
             } catch {
                 failure = error
             }

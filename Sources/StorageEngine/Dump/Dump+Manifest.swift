@@ -108,7 +108,7 @@ extension Dump {
                 + "\(DumpText.hex(metadata.checksum)), \(metadata.entryCount) entries, "
                 + "\(metadata.tombstoneCount) tombstones, \(metadata.expiringCount) expire by "
                 + "\(metadata.lastExpiry), stamps \(metadata.oldestStamp) to "
-                + "\(metadata.newestStamp)"
+                + "\(metadata.newestStamp), whole below run \(metadata.wholeBelow)"
         )
         line("      first key \(DumpText.key(metadata.firstKey))")
         line("      last key \(DumpText.key(metadata.lastKey))")

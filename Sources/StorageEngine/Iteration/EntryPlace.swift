@@ -12,6 +12,8 @@ struct EntryPlace {
     var keyCount: Int
     var value: UnsafeRawPointer
     var valueCount: Int
+    /// Whether it has all that is below its memtable or its table's `wholeBelow`.
+    var isWhole: Bool
 
     /// Lends the ordered key and the value.
     @inline(__always)

@@ -64,10 +64,11 @@ struct MergingCursor {
 
     /// Lends the next key with its joined value; false behind the last.
     ///
-    /// Deletions and tombstones are lent like all others.
+    /// Deletions and tombstones are lent like all others. A joined value is whole if one of those
+    /// that it was joined of is.
     @inline(__always)
     mutating func next(
-        _ body: (_ key: RawSpan, _ value: RawSpan, _ stamp: UInt64) -> Void
+        _ body: (_ key: RawSpan, _ value: RawSpan, _ stamp: UInt64, _ isWhole: Bool) -> Void
     ) throws(StorageError) -> Bool {
         if let lent {
             try advance(lent)
@@ -80,7 +81,7 @@ struct MergingCursor {
             return true
         }
         let entry = heads[least].entry
-        entry.withBytes { key, value in body(key, value, entry.stamp) }
+        entry.withBytes { key, value in body(key, value, entry.stamp, entry.isWhole) }
         lent = least
         return true
     }
@@ -145,9 +146,10 @@ struct MergingCursor {
     @inline(never)
     private mutating func join(
         from first: Int,
-        _ body: (_ key: RawSpan, _ value: RawSpan, _ stamp: UInt64) -> Void
+        _ body: (_ key: RawSpan, _ value: RawSpan, _ stamp: UInt64, _ isWhole: Bool) -> Void
     ) throws(StorageError) {
         let sharing = (first..<heads.count).filter { $0 == first || order($0, first) == 0 }
+        let isWhole = sharing.contains { heads[$0].entry.isWhole }
         var winner = heads[first].entry
         var merged: (value: [UInt8], stamp: UInt64)?
         for index in sharing.dropFirst() {
@@ -185,9 +187,9 @@ struct MergingCursor {
         }
         winner.withBytes { key, value in
             if let merged {
-                body(key, merged.value.span.bytes, merged.stamp)
+                body(key, merged.value.span.bytes, merged.stamp, isWhole)
             } else {
-                body(key, value, winner.stamp)
+                body(key, value, winner.stamp, isWhole)
             }
         }
         // From the last, since a head that goes moves those behind it.

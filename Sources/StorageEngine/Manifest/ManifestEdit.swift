@@ -166,6 +166,7 @@ extension TableReference {
         writer.uint64(metadata.lastExpiry)
         writer.uint64(metadata.newestStamp)
         writer.uint64(metadata.oldestStamp)
+        writer.uint64(metadata.wholeBelow)
         writer.prefixed(metadata.firstKey)
         writer.prefixed(metadata.lastKey)
         writer.uint64(order)
@@ -189,6 +190,7 @@ extension TableReference {
             lastExpiry: try reader.uint64(in: bytes),
             newestStamp: try reader.uint64(in: bytes),
             oldestStamp: try reader.uint64(in: bytes),
+            wholeBelow: try reader.uint64(in: bytes),
             firstKey: bytes.array(try reader.prefixed(in: bytes, limit: 65_535)),
             lastKey: bytes.array(try reader.prefixed(in: bytes, limit: 65_535))
         )

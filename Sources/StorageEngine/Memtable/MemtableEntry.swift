@@ -92,7 +92,8 @@ struct MemtableEntry {
             key: base + Self.headerSize,
             keyCount: keyCount,
             value: base + Self.headerSize + keyCount,
-            valueCount: valueCount
+            valueCount: valueCount,
+            isWhole: isWhole
         )
     }
 

@@ -1,8 +1,9 @@
 /// Where the entries of a data block's payload lie, and how a key is sought among them.
 ///
 ///     data    := entry*, value*, restart × count, valuesOffset: uint32, count: uint32
-///     entry   := shared: varint, unshared: varint, valueLength: varint, stamp: uint64,
+///     entry   := head: varint, unshared: varint, valueLength: varint, stamp: uint64,
 ///                the key's bytes behind those shared with the key before
+///     head    := shared × 2 + 1 if the entry is whole, see `TableMetadata.wholeBelow`
 ///     restart := offset: uint32, valueOffset: uint32     of an entry that shares nothing: the
 ///                first and every eighth
 ///
@@ -82,6 +83,7 @@ struct DataBlock {
     /// The fields of an entry.
     struct Entry {
         let shared: Int
+        let isWhole: Bool
         let keyOffset: Int
         let unshared: Int
         let valueCount: Int
@@ -97,7 +99,7 @@ struct DataBlock {
         var next = offset
         guard entriesEnd - next >= Self.minimumEntrySize else { return nil }
         guard
-            let shared = varint(&next), let unshared = varint(&next),
+            let head = varint(&next), let unshared = varint(&next),
             let valueCount = varint(&next), entriesEnd - next >= 8
         else { return nil }
         let stamp = UInt64(
@@ -106,7 +108,8 @@ struct DataBlock {
         next += 8
         guard unshared <= entriesEnd - next else { return nil }
         return Entry(
-            shared: shared,
+            shared: head >> 1,
+            isWhole: head & 1 == 1,
             keyOffset: next,
             unshared: unshared,
             valueCount: valueCount,
@@ -139,7 +142,7 @@ struct DataBlock {
 
     /// What a search ended with.
     enum Finding {
-        case entry(valueOffset: Int, valueCount: Int, stamp: UInt64)
+        case entry(valueOffset: Int, valueCount: Int, stamp: UInt64, isWhole: Bool)
         case absent
         case malformed
     }
@@ -179,7 +182,8 @@ struct DataBlock {
                         return .entry(
                             valueOffset: valueOffset,
                             valueCount: entry.valueCount,
-                            stamp: entry.stamp
+                            stamp: entry.stamp,
+                            isWhole: entry.isWhole
                         )
                     }
                     if sought < entry.unshared { return .absent }

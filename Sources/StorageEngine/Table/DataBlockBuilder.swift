@@ -17,11 +17,11 @@ struct DataBlockBuilder {
     var sizeInBytes: Int { payload.count + values.count }
 
     /// Adds an entry whose key has its first `common` bytes in common with the one before.
-    mutating func add(key: RawSpan, common: Int, value: RawSpan, stamp: UInt64) {
+    mutating func add(key: RawSpan, common: Int, value: RawSpan, stamp: UInt64, isWhole: Bool) {
         let isRestart = entryCount % DataBlock.restartInterval == 0
         let shared = isRestart ? 0 : common
         if isRestart { restarts.append((UInt32(payload.count), UInt32(values.count))) }
-        varint(shared)
+        varint(shared << 1 | (isWhole ? 1 : 0))
         varint(key.byteCount - shared)
         varint(value.byteCount)
         payload.uint64(stamp)

@@ -16,6 +16,7 @@ struct DataBlockWalk {
     private(set) var valueBase: UnsafeRawPointer
     private(set) var valueCount = 0
     private(set) var stamp: UInt64 = 0
+    private(set) var isWhole = false
     private(set) var first: UInt64 = 0
     private(set) var second: UInt64 = 0
 
@@ -72,7 +73,8 @@ struct DataBlockWalk {
             key: UnsafeRawPointer(keyBase),
             keyCount: keyCount,
             value: valueBase,
-            valueCount: valueCount
+            valueCount: valueCount,
+            isWhole: isWhole
         )
     }
 
@@ -99,6 +101,7 @@ struct DataBlockWalk {
         valueBase = unsafe base + nextValue
         valueCount = entry.valueCount
         stamp = entry.stamp
+        isWhole = entry.isWhole
         next = entry.end
         nextValue += entry.valueCount
         // The ends of the next value, if it is as long as this one: a merge comes to it some

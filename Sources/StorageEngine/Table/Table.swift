@@ -96,7 +96,7 @@ package final class Table: Sendable {
     @discardableResult
     package func find<R>(
         _ key: RawSpan,
-        _ body: (_ value: RawSpan, _ stamp: UInt64) -> R
+        _ body: (_ value: RawSpan, _ stamp: UInt64, _ isWhole: Bool) -> R
     ) throws(StorageError) -> R? {
         let number = blockNumber(of: key)
         guard number >= 0 else { return nil }
@@ -124,14 +124,14 @@ package final class Table: Sendable {
         _ key: RawSpan,
         in entries: DataBlock?,
         _ number: Int,
-        _ body: (_ value: RawSpan, _ stamp: UInt64) -> R
+        _ body: (_ value: RawSpan, _ stamp: UInt64, _ isWhole: Bool) -> R
     ) throws(StorageError) -> R? {
         guard let entries else { throw malformed(number) }
         let finding = unsafe key.withUnsafeBytes { unsafe entries.find($0) }
         switch finding {
-        case .entry(let offset, let count, let stamp):
+        case .entry(let offset, let count, let stamp, let isWhole):
             let value = unsafe UnsafeRawBufferPointer(start: entries.base + offset, count: count)
-            return unsafe body(value.bytes, stamp)
+            return unsafe body(value.bytes, stamp, isWhole)
         case .absent: return nil
         case .malformed: throw malformed(number)
         }
@@ -149,7 +149,7 @@ package final class Table: Sendable {
     /// - Throws: as `find`.
     package func findCached(
         _ key: RawSpan,
-        _ body: (_ value: RawSpan, _ stamp: UInt64) -> Void
+        _ body: (_ value: RawSpan, _ stamp: UInt64, _ isWhole: Bool) -> Void
     ) throws(StorageError) -> Bool {
         let number = blockNumber(of: key)
         guard number >= 0 else { return true }

@@ -148,6 +148,8 @@ package struct TableCursor {
 
     /// The entry's stamp.
     package var stamp: UInt64 { walk.stamp }
+    /// Whether the entry has all that `TableMetadata.wholeBelow` says.
+    package var isWhole: Bool { walk.isWhole }
 
     /// Where the entry lies; valid until the cursor goes on.
     var place: EntryPlace { walk.place }

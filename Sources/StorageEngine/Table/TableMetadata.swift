@@ -20,6 +20,12 @@ package struct TableMetadata: Equatable, Sendable {
     package var newestStamp: UInt64
     /// The smallest stamp of an entry.
     package var oldestStamp: UInt64
+    /// No run of a lower order has anything of a key that a whole entry of this table lacks.
+    ///
+    /// Of a flush its own number, since whole entries of memtables have all that is in tables then;
+    /// of a compaction the least of its inputs'. Data only ever goes to runs of higher orders, so it
+    /// stays true.
+    package var wholeBelow: UInt64
     /// Ordered key of the first entry.
     package var firstKey: [UInt8]
     /// Ordered key of the last entry.

@@ -30,8 +30,8 @@ package struct TableWriter: ~Copyable {
 
     /// Makes the file of a table that nothing else writes.
     ///
-    /// `compression` is that of the data blocks; one that does not shrink by an eighth is stored as
-    /// it is.
+    /// `wholeBelow` is what the entries added as whole ones have. `compression` is that of the data
+    /// blocks; one that does not shrink by an eighth is stored as it is.
     ///
     /// - Throws: `io`, `diskFull`.
     package init(
@@ -39,6 +39,7 @@ package struct TableWriter: ~Copyable {
         directory: String,
         tree: UInt32,
         number: UInt64,
+        wholeBelow: UInt64 = 0,
         options: EngineOptions,
         compression: Compression,
         rule: MergeRule
@@ -72,6 +73,7 @@ package struct TableWriter: ~Copyable {
             lastExpiry: 0,
             newestStamp: 0,
             oldestStamp: .max,
+            wholeBelow: wholeBelow,
             firstKey: [],
             lastKey: []
         )
@@ -87,7 +89,12 @@ package struct TableWriter: ~Copyable {
     /// Adds the next entry, whose ordered key must come behind all before it.
     ///
     /// - Throws: `io`, `diskFull`; then call `abandon`.
-    package mutating func add(key: RawSpan, value: RawSpan, stamp: UInt64) throws(StorageError) {
+    package mutating func add(
+        key: RawSpan,
+        value: RawSpan,
+        stamp: UInt64,
+        isWhole: Bool = false
+    ) throws(StorageError) {
         let size = key.byteCount + value.byteCount + DataBlock.minimumEntrySize
         if block.entryCount > 0, block.sizeInBytes + size > options.blockSize { try endBlock() }
         let common = commonWithLast(key)
@@ -98,7 +105,7 @@ package struct TableWriter: ~Copyable {
             )
         }
         if block.entryCount == 0 { firstKey = key.array() }
-        block.add(key: key, common: common, value: value, stamp: stamp)
+        block.add(key: key, common: common, value: value, stamp: stamp, isWhole: isWhole)
         remember(key, common)
         let hash = Table.hash(key)
         hashes.append(hash)
