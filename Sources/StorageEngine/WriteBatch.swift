@@ -63,7 +63,8 @@ public struct WriteBatch: Sendable {
 
     /// Adds a record whose key and value are arrays.
     ///
-    /// `basis` names the lookup of which the value has all that was found, by the tree's rule.
+    /// `basis` names the lookup of which the value has all that was found, by the tree's rule; the
+    /// stamp is not below the one found then.
     public mutating func put(
         tree: UInt32,
         prefix: UInt64,

@@ -8,6 +8,7 @@ import Testing
         var key: String
         var value: [UInt8]
         var basis: ReadBasis
+        var stamp: UInt64 = 1
     }
 
     private static func united(_ left: [UInt8], _ right: [UInt8]) -> [UInt8] {
@@ -28,7 +29,7 @@ import Testing
                 prefix: 0,
                 key: Array(write.key.utf8),
                 value: write.value,
-                stamp: 1,
+                stamp: write.stamp,
                 basis: write.basis
             )
         }
@@ -47,7 +48,8 @@ import Testing
         var batch = WriteBatch()
         for _ in 0..<30 {
             let key = Array("\(random.pick(["a", "b", "c"]))\(random.below(10_000))".utf8)
-            batch.put(tree: 1, prefix: 0, key: key, value: [0], stamp: 1)
+            let stamp = random.next() >> 1
+            batch.put(tree: 1, prefix: 0, key: key, value: [0], stamp: stamp)
         }
         return batch
     }
@@ -81,12 +83,15 @@ import Testing
             let byte = UInt8(random.below(256))
             switch random.below(23) {
             case 0..<3:
-                pending.append(Pending(key: key, value: [byte], basis: .none))
+                // Also older than what is there, so that a run comes behind older ones.
+                let stamp = UInt64(random.below(100))
+                pending.append(Pending(key: key, value: [byte], basis: .none, stamp: stamp))
             case 3..<8:
                 let (found, basis) = try Self.read(engine, key)
                 #expect(found == model[key] ?? [])
                 let value = Self.united(found, [byte])
-                pending.append(Pending(key: key, value: value, basis: basis))
+                let stamp = UInt64(100 + random.below(100))
+                pending.append(Pending(key: key, value: value, basis: basis, stamp: stamp))
             case 8..<11:
                 var writes: [Pending] = []
                 for _ in 0..<random.number(in: 1...3) where !pending.isEmpty {
@@ -175,6 +180,13 @@ import Testing
         _ = try engine.snapshot(tree: 1)
         #expect(try fromMemory() == .found([1, 2, 3, 4], stamp: 1))
         try engine.flush(tree: 1)
+        var options = DumpOptions()
+        options.showsEntries = true
+        var marked: [String] = []
+        try Engine.dump(directory: "/db", on: disk, options: options) { line in
+            if line.contains(" whole ") { marked.append(line) }
+        }
+        #expect(marked.filter { $0.hasSuffix("stamp 1 whole 4 bytes") }.count == 1, "\(marked)")
         try disk.flipBit(8 * 60, in: "/db/1/000001.sst")
         #expect(try Self.read(engine, "a").0 == [1, 2, 3, 4])
         // What was not made of it has to be joined with all.

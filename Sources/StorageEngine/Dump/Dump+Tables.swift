@@ -135,10 +135,10 @@ extension Dump {
             count += 1
             if first == nil { first = walk.key }
             if options.showsEntries {
-                let stamp = walk.stamp
+                let stamp = "stamp \(walk.stamp)\(walk.isWhole ? " whole" : "")"
                 lines.append(
                     walk.withEntry { key, value in
-                        "      key \(DumpText.key(key.array())) stamp \(stamp) \(text(of: value))"
+                        "      key \(DumpText.key(key.array())) \(stamp) \(text(of: value))"
                     }
                 )
             }
