@@ -65,15 +65,19 @@ extension TreeView {
                     continue
                 }
                 let following = index + 1 < runs.count ? runs[index + 1].newestStamp : 0
-                let below = part.reference.metadata.wholeBelow
-                let isLast = runs[(index + 1)...].allSatisfy { $0.order < below }
+                func hasAllThatFollows() -> Bool {
+                    let below = part.reference.metadata.wholeBelow
+                    return runs[(index + 1)...].allSatisfy { $0.order < below }
+                }
                 if disk == .allowed {
                     try part.table.find(key) { value, stamp, isWhole in
-                        best.take(value, stamp, isWhole && isLast, following, tree, body)
+                        let isLast = isWhole && hasAllThatFollows()
+                        best.take(value, stamp, isLast, following, tree, body)
                     }
                 } else {
                     let isCached = try part.table.findCached(key) { value, stamp, isWhole in
-                        best.take(value, stamp, isWhole && isLast, following, tree, body)
+                        let isLast = isWhole && hasAllThatFollows()
+                        best.take(value, stamp, isLast, following, tree, body)
                     }
                     guard isCached else { return (.needsDisk, .none) }
                 }
