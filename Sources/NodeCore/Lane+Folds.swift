@@ -104,7 +104,7 @@ extension Lane {
                 .counter,
                 to: fold.plan[index],
                 key: fold.key,
-                record,
+                Array(record),
                 into: &effects
             )
         }

@@ -7,9 +7,11 @@ import Replication
 
 /// What an open write still needs to know where its keyspace is not lww.
 struct OpenUpdate {
-    /// What this node's copy is asked, or is to be once the others are read.
-    var asked: KeyUpdate
     var mode: RecordMode
+    /// Whether making it twice comes to the same as making it once.
+    var isRepeatable: Bool
+    /// What this node's copy is to be asked once the others are read.
+    var parked: KeyUpdate?
     /// How often it was stamped.
     var stampCount = 1
     /// Whether it is made on top of nothing where neither this copy nor the others can be read.
@@ -192,14 +194,14 @@ extension Lane {
             version,
             .restamp,
             sink,
-            holding: [],
-            keySize: 0,
+            holding: asked.key,
+            keySize: target.key.count,
             now,
             &effects
         )
-        updates[id] = OpenUpdate(asked: asked, mode: mode)
+        updates[id] = OpenUpdate(mode: mode, isRepeatable: change.isRepeatable)
         if start.plan.count > 1, mode.footing(of: change, seen: context) == .copies {
-            readOthers(for: id, at: now, into: &effects)
+            readOthers(for: id, asked, at: now, into: &effects)
         } else {
             changeOwnCopy(id, keyspace.number, start.token, asked, into: &effects)
         }
@@ -207,7 +209,7 @@ extension Lane {
 
     /// The key of an open write.
     func key(of id: RequestID, _ write: OpenWrite) -> [UInt8] {
-        updates[id]?.asked.key ?? Array(writes.held(id).prefix(write.keySize))
+        Array(writes.held(id).prefix(write.keySize))
     }
 
     private func changeOwnCopy(
@@ -231,24 +233,21 @@ extension Lane {
     private mutating func changeOwnCopy(
         _ id: RequestID,
         _ write: OpenWrite,
-        _ update: OpenUpdate,
+        _ asked: KeyUpdate,
         over base: [UInt8]?,
         at now: Instant,
         into effects: inout Effects
     ) {
-        var update = update
-        update.asked = KeyUpdate(
-            key: update.asked.key,
-            change: update.asked.change,
-            context: update.asked.context,
+        let again = KeyUpdate(
+            key: asked.key,
+            change: asked.change,
+            context: asked.context,
             version: write.core.version,
             wall: now.wall,
             base: base,
             idsFrom: idsFrom(write.core.version)
         )
-        updates[id] = update
-        let token = Token(ofKey: update.asked.key)
-        changeOwnCopy(id, write.keyspace, token, update.asked, into: &effects)
+        changeOwnCopy(id, write.keyspace, Token(ofKey: asked.key), again, into: &effects)
     }
 
     /// What became of the change of this node's own copy.
@@ -262,39 +261,47 @@ extension Lane {
             folded(id, fold, result, into: &effects)
             return
         }
-        guard var write = writes[id], var update = updates[id] else { return }
+        guard var write = writes[id] else { return }
         switch result {
         case .applied(let record, let answer):
-            update.answer = answer
-            changed(id, write, &update, record, at: now, into: &effects)
-        case .unchanged(let record, let answer):
-            update.answer = answer
-            updates[id] = update
+            changed(id, write, record, answer, at: now, into: &effects)
+        case .unchanged(let asked, let record, let answer):
             if !record.isEmpty {
-                spread(record, of: id, write, update, .repair, at: now, into: &effects)
-            } else if update.asked.base == nil {
+                updates[id]?.answer = answer
+                // It is the copy's newest version that is acknowledged.
+                let range = ByteRange(offset: 0, count: record.count)
+                let summary = try? updates[id]?.mode.summary(range, of: record.span.bytes)
+                write.core = WriteCoordination(
+                    plan: write.core.plan,
+                    rule: write.core.rule,
+                    version: summary?.newestVersion ?? write.core.version
+                )
+                write.purpose = .repair
+                spread(record[...], of: id, write, at: now, into: &effects)
+            } else if asked.base == nil {
                 // That nothing is here says little; that the level has nothing says enough.
-                readOthers(for: id, at: now, into: &effects)
+                readOthers(for: id, asked, at: now, into: &effects)
             } else {
-                respond(id, write, .no, acknowledged: update.readCount, at: now, into: &effects)
+                updates[id]?.answer = answer
+                let readers = updates[id]?.readCount
+                respond(id, write, .no, acknowledged: readers, at: now, into: &effects)
             }
-        case .unreadable:
-            guard update.asked.base == nil else {
+        case .unreadable(let asked):
+            guard asked.base == nil else {
                 refuse(id, .unreadable, copy: [], at: now, into: &effects)
                 return
             }
             // What this node mints is new in this life, whatever it held in an earlier one.
-            update.goesOnBlind =
-                update.mode.footing(of: update.asked.change, seen: update.asked.context)
-                == .nothing
-            updates[id] = update
+            let footing = updates[id]?.mode.footing(of: asked.change, seen: asked.context)
+            updates[id]?.goesOnBlind = footing == .nothing
             if write.core.plan.count == 1 {
                 // There is no other copy.
-                goOn(id, with: [], from: 0, at: now, into: &effects)
+                changeOwnCopy(id, write, asked, over: [], at: now, into: &effects)
                 return
             }
-            readOthers(for: id, at: now, into: &effects)
-        case .refused(.stale(let newest), _) where update.stampCount < Self.maximumStamps:
+            readOthers(for: id, asked, at: now, into: &effects)
+        case .refused(let asked, .stale(let newest), _)
+        where updates[id].map { $0.stampCount < Self.maximumStamps } ?? false:
             guard let version = stamp(above: newest, write.sink, now, &effects) else {
                 forget(write: id)
                 return
@@ -305,12 +312,12 @@ extension Lane {
                 version: version
             )
             writes[id] = write
-            update.stampCount += 1
-            changeOwnCopy(id, write, update, over: update.asked.base, at: now, into: &effects)
-        case .refused(.behind, _) where update.asked.base == nil,
-            .refused(.unreadable, _) where update.asked.base == nil:
-            readOthers(for: id, at: now, into: &effects)
-        case .refused(let refusal, let copy):
+            updates[id]?.stampCount += 1
+            changeOwnCopy(id, write, asked, over: asked.base, at: now, into: &effects)
+        case .refused(let asked, .behind, _) where asked.base == nil,
+            .refused(let asked, .unreadable, _) where asked.base == nil:
+            readOthers(for: id, asked, at: now, into: &effects)
+        case .refused(_, let refusal, let copy):
             if refusal == .tooManyIDs { beginFold(of: id, write, at: now, into: &effects) }
             refuse(id, refusal, copy: copy, at: now, into: &effects)
         case .notTaken(let status):
@@ -326,67 +333,53 @@ extension Lane {
     private mutating func changed(
         _ id: RequestID,
         _ write: OpenWrite,
-        _ update: inout OpenUpdate,
-        _ record: [UInt8],
+        _ record: ArraySlice<UInt8>,
+        _ answer: UpdateAnswer,
         at now: Instant,
         into effects: inout Effects
     ) {
-        guard let answer = update.answer else { return }
         if answer.isFoldable { beginFold(of: id, write, at: now, into: &effects) }
         trace(id, since: write.startedAt, at: now, identity.id, "changed", "its own copy")
-        if deviation == .contextOfEverything,
-            let everything = contents(of: record, update.mode, at: now.wall)?.context
+        var answer = answer
+        if deviation == .contextOfEverything, let mode = updates[id]?.mode,
+            let everything = contents(of: Array(record), mode, at: now.wall)?.context
         {
-            update.answer?.context = everything
+            answer.context = everything
         }
-        updates[id] = update
+        updates[id]?.answer = answer
         // Once for each eight, not for each write.
         if answer.siblings > 0, answer.siblings % SiblingSet.warningCount == 0 {
             effects.notices.append(
                 .manySiblings(
                     keyspace: write.keyspace,
-                    key: update.asked.key,
+                    key: key(of: id, write),
                     count: answer.siblings
                 )
             )
         }
         if answer.isLarge {
             effects.notices.append(
-                .largeRecord(keyspace: write.keyspace, key: update.asked.key)
+                .largeRecord(keyspace: write.keyspace, key: key(of: id, write))
             )
         }
-        spread(record, of: id, write, update, .foreground, at: now, into: &effects)
+        spread(record, of: id, write, at: now, into: &effects)
     }
 
     /// Sends the others what they are to join with their copies; this node's own is durable.
     private mutating func spread(
-        _ record: [UInt8],
+        _ record: ArraySlice<UInt8>,
         of id: RequestID,
         _ write: OpenWrite,
-        _ update: OpenUpdate,
-        _ purpose: WritePurpose,
         at now: Instant,
         into effects: inout Effects
     ) {
         var write = write
         guard let own = write.core.plan.index(of: identity.id) else { return }
-        if purpose == .repair {
-            // Nothing was changed: it is the copy's newest version that is acknowledged.
-            let range = ByteRange(offset: 0, count: record.count)
-            let summary = try? update.mode.summary(range, of: record.span.bytes)
-            write.core = WriteCoordination(
-                plan: write.core.plan,
-                rule: write.core.rule,
-                version: summary?.newestVersion ?? write.core.version
-            )
-        }
-        write.purpose = purpose
         write.core.contact(own)
         write.core.receive(.applied, version: write.core.version, shadow: .zero, from: own)
-        writes.hold(record, for: id)
         var others = usable(in: write.core.plan)
         others.remove(own)
-        let key = update.asked.key
+        let key = writes.held(id)
         dispatch(
             id,
             &write,
@@ -396,6 +389,8 @@ extension Lane {
             at: now,
             into: &effects
         )
+        // Who is to pass it on may turn out to be silent.
+        if !write.relayed.isEmpty { writes.hold(key + record, for: id) }
         settle(id, write, at: now, into: &effects)
     }
 
@@ -404,10 +399,12 @@ extension Lane {
     /// Reads what the other replicas hold, where this node cannot go on with what it has.
     private mutating func readOthers(
         for id: RequestID,
+        _ asked: KeyUpdate,
         at now: Instant,
         into effects: inout Effects
     ) {
-        guard let write = writes[id], let update = updates[id] else { return }
+        guard let write = writes[id], let mode = updates[id]?.mode else { return }
+        updates[id]?.parked = asked
         let plan = write.core.plan
         var order = readOrder(plan, among: usable(in: plan))
         // This node comes last: what it holds is known, or cannot be.
@@ -423,7 +420,7 @@ extension Lane {
         }
         trace(id, since: write.startedAt, at: now, identity.id, "reads", "what the others hold")
         let read = OpenRead(
-            core: ReadCoordination(plan: plan, rule: write.core.rule, mode: update.mode),
+            core: ReadCoordination(plan: plan, rule: write.core.rule, mode: mode),
             sink: write.sink,
             keyspace: write.keyspace,
             level: write.level,
@@ -444,9 +441,9 @@ extension Lane {
         at now: Instant,
         into effects: inout Effects
     ) {
-        guard let write = writes[id], var update = updates[id] else { return }
-        update.readCount = readers
-        changeOwnCopy(id, write, update, over: base, at: now, into: &effects)
+        guard let write = writes[id], let asked = updates[id]?.parked.take() else { return }
+        updates[id]?.readCount = readers
+        changeOwnCopy(id, write, asked, over: base, at: now, into: &effects)
     }
 
     /// What the other replicas hold could not be read.

@@ -192,7 +192,7 @@ extension Lane {
         }
         guard var write = writes[id], let index = write.core.plan.index(of: node) else { return }
         // What joins is behind nothing, and an update is not stamped anew once it is sent.
-        guard reply.status != .shadowed || write.keySize > 0 else {
+        guard reply.status != .shadowed || updates[id] == nil else {
             effects.notices.append(.malformedFrame(from: node, reason: "an update in the shadow"))
             return
         }
@@ -246,12 +246,8 @@ extension Lane {
     ) {
         let shadowed: WrittenResponse.Shadowed =
             outcome == .no && write.core.isRestamped ? .restamped : outcome
-        let held = writes.held(id)
-        let opened = updates.remove(id)
-        let update = opened?.answer
-        let named = opened?.asked.key ?? held
-        let keySize = opened == nil ? write.keySize : named.count
-        let key = named.span.bytes.extracting(0..<keySize)
+        let update = updates.remove(id)?.answer
+        let key = writes.held(id).span.bytes.extracting(0..<write.keySize)
         let context = update?.context ?? CausalContext(version: max(write.core.version, winner))
         let counted = write.core.acknowledged.union(write.core.shadowed)
         let response = WrittenResponse(
@@ -329,7 +325,7 @@ extension Lane {
             write,
             key: key,
             isRefused: isRefused,
-            isRepeatable: updates[id]?.asked.change.isRepeatable ?? true,
+            isRepeatable: updates[id]?.isRepeatable ?? true,
             isUpdate: updates[id] != nil
         )
         failure.trace = traces[id] ?? []
@@ -340,7 +336,7 @@ extension Lane {
     /// Closes a write; late acknowledgements find nothing.
     mutating func forget(write id: RequestID) {
         writes.remove(id)
-        updates[id] = nil
+        _ = updates.remove(id)
         if !traces.isEmpty { traces[id] = nil }
     }
 

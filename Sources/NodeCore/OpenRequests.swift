@@ -15,7 +15,7 @@ struct OpenWrite {
     var deadline: MonotonicInstant
     /// Bytes of the key at the start of what the slot holds; the record follows.
     ///
-    /// 0 of an update: its key lies beside, and a record is there once this node's copy is changed.
+    /// An update's record is there only where a relay may have to be bypassed.
     var keySize: Int
     /// Why the others are asked to take it.
     var purpose = WritePurpose.foreground

@@ -113,21 +113,17 @@ struct RequestAnnex<Value> {
             let slot = slot(of: id)
             return slot < owners.count && owners[slot] == id ? values[slot] : nil
         }
-        set {
+        _modify {
             let slot = slot(of: id)
-            guard slot < owners.count else {
-                guard newValue != nil else { return }
-                while owners.count < slot {
-                    owners.append(nil)
-                    values.append(nil)
-                }
-                owners.append(id)
-                values.append(newValue)
-                return
+            while owners.count <= slot {
+                owners.append(nil)
+                values.append(nil)
             }
-            guard newValue != nil || owners[slot] == id else { return }
-            owners[slot] = newValue == nil ? nil : id
-            values[slot] = newValue
+            // What another request left is none of this one's.
+            if owners[slot] != id { values[slot] = nil }
+            // Lent, not copied out and in.
+            yield &values[slot]
+            owners[slot] = values[slot] == nil ? nil : id
         }
     }
 

@@ -16,7 +16,7 @@ extension ReplicaStore {
             var mode: RecordMode
             var token: UInt64
             var key: [UInt8]
-            /// Where the record lies in the payload of its turn; of an update empty.
+            /// Where the record lies: in the payload of its turn, an update's in the batch.
             var record: ByteRange
             /// What an update came to; nil for a write.
             var update: Update?
@@ -27,9 +27,8 @@ extension ReplicaStore {
             }
         }
 
-        /// An update's record, and what its asker is told once that is durable.
+        /// What the asker of an update is told once its record is durable.
         struct Update: Sendable {
-            var record: [UInt8]
             var answer: UpdateAnswer
             var isRemoval: Bool
         }
@@ -60,6 +59,7 @@ extension ReplicaStore {
         deferred: inout [DeferredJob]
     ) -> StagedWrites? {
         var staged = StagedWrites()
+        staged.items.reserveCapacity(jobs.count)
         var answered = 0
         for job in jobs {
             switch job.work {
@@ -173,20 +173,22 @@ extension ReplicaStore {
     ) -> StagedWrites? {
         var staged = StagedWrites()
         var values: [StagedWrites.Item] = []
-        for item in refused.items {
+        for var item in refused.items {
             let isRemoval =
                 item.update?.isRemoval ?? isAbsent(item.record, of: payload.span.bytes, item.mode)
             guard isRemoval else {
                 values.append(item)
                 continue
             }
-            staged.batch.put(
+            let source = item.update == nil ? payload : refused.batch.bytes
+            let range = staged.batch.put(
                 tree: item.keyspace.rawValue,
                 prefix: item.token,
                 key: item.key,
-                value: item.update?.record ?? Array(payload[item.record.offset..<item.record.end]),
+                value: Array(source[item.record.offset..<item.record.end]),
                 stamp: item.version.timestamp.rawValue
             )
+            if item.update != nil { item.record = range }
             staged.items.append(item)
         }
         refuse(values, .diskReserve(limit: 0), results: &results, deferred: &deferred)
@@ -221,7 +223,14 @@ extension ReplicaStore {
             if let position = staged.position { engine.abandon(staged.batch, at: position) }
             for item in staged.items {
                 if let update = item.update {
-                    end(update, of: item, .failed, results: &results, deferred: &deferred)
+                    end(
+                        update,
+                        of: item,
+                        in: staged.batch,
+                        .failed,
+                        results: &results,
+                        deferred: &deferred
+                    )
                     continue
                 }
                 results.append(
@@ -237,7 +246,14 @@ extension ReplicaStore {
             let outcome = outcomes[index]
             if let update = items[index].update {
                 let status = WriteStatus(outcome)
-                end(update, of: items[index], status, results: &results, deferred: &deferred)
+                end(
+                    update,
+                    of: items[index],
+                    in: staged.batch,
+                    status,
+                    results: &results,
+                    deferred: &deferred
+                )
                 continue
             }
             let item = items[index]

@@ -35,12 +35,12 @@ extension ReplicaStore {
                 )
             )
         case .unknown:
-            results.append(.updated(job.origin, .unreadable))
+            results.append(.updated(job.origin, .unreadable(update)))
             giveBack(place, deferred: &deferred)
         case .known(let copy, let basis):
             let outcome = apply(update, mode, to: copy)
             guard case .changed(let record, let answer) = outcome else {
-                results.append(.updated(job.origin, Self.result(outcome, copy: copy)))
+                results.append(.updated(job.origin, Self.result(outcome, of: update, copy: copy)))
                 giveBack(place, deferred: &deferred)
                 return
             }
@@ -51,7 +51,7 @@ extension ReplicaStore {
                 giveBack(place, deferred: &deferred)
                 return
             }
-            staged.batch.put(
+            let range = staged.batch.put(
                 tree: job.keyspace.rawValue,
                 prefix: job.token,
                 key: update.key,
@@ -70,9 +70,8 @@ extension ReplicaStore {
                     mode: mode,
                     token: job.token,
                     key: update.key,
-                    record: .empty,
+                    record: range,
                     update: StagedWrites.Update(
-                        record: kept,
                         answer: answer,
                         isRemoval: update.change.isRemoval
                     )
@@ -114,12 +113,13 @@ extension ReplicaStore {
                 }
             }
             guard case .known(let known, _) = copy else {
-                unreadable.append(.updated(waiting.origin, .unreadable))
+                unreadable.append(.updated(waiting.origin, .unreadable(update)))
                 continue
             }
             let outcome = apply(update, mode, to: known)
             guard case .changed(let record, let answer) = outcome else {
-                changes.append(.updated(waiting.origin, Self.result(outcome, copy: known)))
+                let result = Self.result(outcome, of: update, copy: known)
+                changes.append(.updated(waiting.origin, result))
                 continue
             }
             let kept = update.base.map { mode.joined($0, record) } ?? record
@@ -131,7 +131,7 @@ extension ReplicaStore {
             written = all
             copy = .known(mode.joined(known, kept), .none)
             onlyRemoves = onlyRemoves && update.change.isRemoval
-            changes.append(.updated(waiting.origin, .applied(record: kept, answer)))
+            changes.append(.updated(waiting.origin, .applied(record: kept[...], answer)))
         }
         guard !written.isEmpty else { return unreadable + changes }
         let status = write(written, at: place, mode, usingReserve: onlyRemoves)
@@ -177,14 +177,14 @@ extension ReplicaStore {
     func end(
         _ update: StagedWrites.Update,
         of item: borrowing StagedWrites.Item,
+        in batch: borrowing WriteBatch,
         _ status: WriteStatus,
         results: inout [StorageResult],
         deferred: inout [DeferredJob]
     ) {
         if status == .applied {
-            results.append(
-                .updated(item.origin, .applied(record: update.record, update.answer))
-            )
+            let record = batch.bytes[item.record.offset..<item.record.end]
+            results.append(.updated(item.origin, .applied(record: record, update.answer)))
         } else {
             // After a restart the record may be there, and its dot with it.
             if status == .failed { renewActor() }
@@ -271,11 +271,15 @@ extension ReplicaStore {
         )
     }
 
-    private static func result(_ outcome: UpdateOutcome, copy: [UInt8]) -> UpdateResult {
+    private static func result(
+        _ outcome: UpdateOutcome,
+        of update: KeyUpdate,
+        copy: [UInt8]
+    ) -> UpdateResult {
         switch outcome {
-        case .changed(let record, let answer): .applied(record: record, answer)
-        case .unchanged(let answer): .unchanged(record: copy, answer)
-        case .refused(let refusal): .refused(refusal, record: copy)
+        case .changed(let record, let answer): .applied(record: record[...], answer)
+        case .unchanged(let answer): .unchanged(update, record: copy, answer)
+        case .refused(let refusal): .refused(update, refusal, record: copy)
         }
     }
 }

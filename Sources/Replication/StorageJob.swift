@@ -74,7 +74,7 @@ package struct StorageJob: Sendable {
 
 /// A change that this node makes to its own copy of a key, to be passed on to the others.
 ///
-/// It never changes, so lane and store share one.
+/// It belongs to the store until that has an answer, which gives it back where it was not made.
 package final class KeyUpdate: Sendable {
     /// The key.
     package let key: [UInt8]
@@ -115,13 +115,13 @@ package final class KeyUpdate: Sendable {
 /// What became of an update of this node's own copy.
 package enum UpdateResult: Sendable {
     /// Its record is durable here, and can be read.
-    case applied(record: [UInt8], UpdateAnswer)
+    case applied(record: ArraySlice<UInt8>, UpdateAnswer)
     /// There was nothing to do; `record` is the copy as it is.
-    case unchanged(record: [UInt8], UpdateAnswer)
+    case unchanged(KeyUpdate, record: [UInt8], UpdateAnswer)
     /// Nothing was applied; `record` is the copy as it is.
-    case refused(UpdateRefusal, record: [UInt8])
+    case refused(KeyUpdate, UpdateRefusal, record: [UInt8])
     /// Nothing was applied: this node does not know what it held of the key.
-    case unreadable
+    case unreadable(KeyUpdate)
     /// As a write of this status, none of which is `applied` or `shadowed`.
     case notTaken(WriteStatus)
 }

@@ -99,7 +99,7 @@ struct UpdateHistory {
         switch result {
         case .applied(let record, _):
             events[key][index].standing = .applied
-            note(record, key, index)
+            note(Array(record), key, index)
         case .unchanged:
             // What it asked for was so already; nothing has its name.
             events[key][index].standing = .refused

@@ -8,7 +8,7 @@ public struct WriteBatch: Sendable {
     public var hasOnlyDeletions: Bool { count > 0 && deletions == count }
 
     /// The records, each with a checksum that is bound to no place yet.
-    private(set) var bytes: [UInt8] = []
+    public private(set) var bytes: [UInt8] = []
     /// Bytes of the longest key.
     private(set) var largestKey = 0
     /// Bytes of the longest value.
@@ -65,6 +65,9 @@ public struct WriteBatch: Sendable {
     ///
     /// `basis` names the lookup of which the value has all that was found, by the tree's rule; the
     /// stamp is not below the one found then.
+    ///
+    /// - Returns: where the value lies in `bytes`.
+    @discardableResult
     public mutating func put(
         tree: UInt32,
         prefix: UInt64,
@@ -72,7 +75,7 @@ public struct WriteBatch: Sendable {
         value: [UInt8],
         stamp: UInt64 = 0,
         basis: ReadBasis = .none
-    ) {
+    ) -> ByteRange {
         if basis.memtable > 0 { bases.append((count, basis)) }
         add(
             tree: tree,
@@ -82,6 +85,7 @@ public struct WriteBatch: Sendable {
             stamp: stamp,
             flags: 0
         )
+        return ByteRange(offset: bytes.count - value.count, count: value.count)
     }
 
     /// Adds a record that takes a key away.

@@ -521,7 +521,7 @@ final class LaneCluster {
     ) -> UpdateResult {
         let mode = keyspace.mode.records
         let own = node.records[number]?[update.key] ?? []
-        if node.isUnreadable, update.base == nil { return .unreadable }
+        if node.isUnreadable, update.base == nil { return .unreadable(update) }
         let copy = mode.joined(node.isUnreadable ? [] : own, update.base ?? [])
         let outcome = mode.apply(
             update.change,
@@ -539,11 +539,11 @@ final class LaneCluster {
         case .changed(let record, let answer):
             let kept = mode.joined(update.base ?? [], record)
             node.records[number, default: [:]][update.key] = mode.joined(own, kept)
-            return .applied(record: kept, answer)
+            return .applied(record: kept[...], answer)
         case .unchanged(let answer):
-            return .unchanged(record: copy, answer)
+            return .unchanged(update, record: copy, answer)
         case .refused(let refusal):
-            return .refused(refusal, record: copy)
+            return .refused(update, refusal, record: copy)
         }
     }
 }
