@@ -48,7 +48,8 @@ extension RecordMode {
         let bytes = copy.span.bytes
         let all = ByteRange(offset: 0, count: copy.count)
         // Siblings are judged as they are read to be changed.
-        if !copy.isEmpty, self != .siblings {
+        if self == .siblings { return putSibling(update, context, copy, terms) }
+        if !copy.isEmpty {
             guard let summary = try? summary(all, of: bytes) else { return .refused(.unreadable) }
             guard summary.newestVersion < terms.version else {
                 return .refused(.stale(summary.newestVersion))
@@ -56,8 +57,7 @@ extension RecordMode {
         }
         let outcome: UpdateOutcome
         switch self {
-        case .lww: return .refused(.unreadable)
-        case .siblings: outcome = putSibling(update, context?.vector, copy, terms)
+        case .lww, .siblings: return .refused(.unreadable)
         case .counter: outcome = count(update, bytes, all, terms)
         case .set: outcome = changeSet(update, context?.cloud, bytes, all, terms)
         case .map: outcome = changeMap(update, context?.cloud, bytes, all, terms)
@@ -66,20 +66,52 @@ extension RecordMode {
         guard case .changed(let record, var answer) = outcome, !update.isRemoval else {
             return outcome
         }
-        // What siblings come to is the whole record, what the others come to is joined with it.
-        let size = self == .siblings ? record.count : copy.count + record.count
-        if size > terms.maximumSize, self != .siblings || answer.siblings > 1 {
-            return .refused(.tooLarge(size))
-        }
+        // It is joined with the copy.
+        let size = copy.count + record.count
+        if size > terms.maximumSize { return .refused(.tooLarge(size)) }
         let limit = ReplicatedLimits.warningSize
-        answer.isLarge = copy.count < limit && size >= limit && answer.siblings != 1
+        answer.isLarge = copy.count < limit && size >= limit
         return .changed(record: record, answer)
     }
 
     private func putSibling(
         _ update: RecordUpdate,
-        _ context: VersionVector?,
+        _ context: CausalContext?,
         _ copy: [UInt8],
+        _ terms: UpdateTerms
+    ) -> UpdateOutcome {
+        switch update {
+        case .put(let value, let expiry):
+            let write = SiblingWrite(
+                version: terms.version,
+                isTombstone: false,
+                expiry: expiry,
+                value: ByteRange(offset: 0, count: value.count)
+            )
+            return Self.put(write, of: value.span.bytes, seen: context, to: copy, terms)
+        case .delete:
+            let write = SiblingWrite(version: terms.version, isTombstone: true, expiry: nil)
+            return Self.put(write, of: RawSpan(), seen: context, to: copy, terms)
+        default:
+            return .refused(.unreadable)
+        }
+    }
+
+    /// Puts a value, or a deletion, into a copy of a set of siblings: as `apply`, for a value that
+    /// lies in other bytes.
+    ///
+    /// - Parameters:
+    ///   - write: what is put; its version is that of the terms, its value lies in `source`.
+    ///   - source: where the value's bytes lie.
+    ///   - context: what the writer has seen; nil for nothing said.
+    ///   - copy: the record that the node holds; empty for none.
+    ///   - terms: who and when.
+    /// - Returns: what became of it.
+    public static func put(
+        _ write: SiblingWrite,
+        of source: RawSpan,
+        seen context: CausalContext?,
+        to copy: [UInt8],
         _ terms: UpdateTerms
     ) -> UpdateOutcome {
         let bytes = copy.span.bytes
@@ -91,29 +123,13 @@ extension RecordMode {
             }
             local = set
         }
-        let write: SiblingWrite
-        var value: [UInt8] = []
-        switch update {
-        case .put(let put, let expiry):
-            value = put
-            write = SiblingWrite(
-                version: terms.version,
-                isTombstone: false,
-                expiry: expiry,
-                value: ByteRange(offset: 0, count: put.count)
-            )
-        case .delete:
-            write = SiblingWrite(version: terms.version, isTombstone: true, expiry: nil)
-        default:
-            return .refused(.unreadable)
-        }
-        var writer = ByteWriter(capacity: copy.count + value.count + 64)
+        var writer = ByteWriter(capacity: copy.count + write.value.count + 64)
         let outcome = SiblingSet.put(
             write,
-            of: value.span.bytes,
+            of: source,
             over: local,
             of: bytes,
-            seen: SiblingSet.seen(by: context, of: local, in: bytes, at: terms.wall),
+            seen: SiblingSet.seen(by: context?.vector, of: local, in: bytes, at: terms.wall),
             by: terms.actor,
             into: &writer
         )
@@ -131,10 +147,15 @@ extension RecordMode {
                 }
                 live = set.liveCount(at: terms.wall, in: record)
             }
-            return .changed(
-                record: writer.bytes,
-                UpdateAnswer(context: CausalContext(siblings: seen), siblings: live)
-            )
+            var answer = UpdateAnswer(context: CausalContext(siblings: seen), siblings: live)
+            // One value may be as large as any.
+            if !write.isTombstone, live != 1 {
+                let size = writer.count
+                if live > 1, size > terms.maximumSize { return .refused(.tooLarge(size)) }
+                let limit = ReplicatedLimits.warningSize
+                answer.isLarge = copy.count < limit && size >= limit
+            }
+            return .changed(record: writer.bytes, answer)
         }
     }
 

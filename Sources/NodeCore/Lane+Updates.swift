@@ -13,7 +13,7 @@ struct OpenUpdate {
     /// What this node's copy is to be asked once the others are read.
     var parked: KeyUpdate?
     /// How often it was stamped.
-    var stampCount = 1
+    var stampCount: UInt8 = 1
     /// Whether it is made on top of nothing where neither this copy nor the others can be read.
     var goesOnBlind = false
     /// How many replicas of the level answered when they were asked.
@@ -29,7 +29,7 @@ struct OpenUpdate {
 /// again, and replicas store without reading.
 extension Lane {
     /// The most stamps that one update is given: each is above what the copy held before.
-    private static var maximumStamps: Int { 4 }
+    private static var maximumStamps: UInt8 { 4 }
 
     /// Coordinates a change of a counter, a set or a map, or hands it to a replica that does.
     mutating func begin(
@@ -66,7 +66,9 @@ extension Lane {
             key: request.key,
             context: request.context
         )
-        update(change, target, body, bytes, sink, remaining, now, &effects)
+        guard let opened = open(update: target, body, bytes, sink, remaining, now, &effects)
+        else { return }
+        begin(change, opened, at: now, into: &effects)
     }
 
     /// Coordinates a put or a delete in a keyspace that is not lww.
@@ -95,18 +97,37 @@ extension Lane {
             )
             return
         }
-        let change: RecordUpdate
-        if kind == .delete {
-            change = .delete
-        } else {
-            guard holds(.value, placement.keyspace, sink, into: &effects) else { return }
-            change = .put(
-                value: bytes.array(write.value),
-                expiry: expiry(write, placement.keyspace, now)
+        let isDeletion = kind == .delete
+        guard isDeletion || holds(.value, placement.keyspace, sink, into: &effects),
+            let opened = open(
+                update: WriteTarget(write, kind, placement),
+                body,
+                bytes,
+                sink,
+                remaining,
+                now,
+                &effects
             )
+        else { return }
+        guard placement.keyspace.mode == .siblings else {
+            begin(.delete, opened, at: now, into: &effects)
+            return
         }
-        let target = WriteTarget(write, kind, placement)
-        update(change, target, body, bytes, sink, remaining, now, &effects)
+        let value = ByteRange(offset: effects.payload.count, count: write.value.count)
+        effects.payload.raw(write.value, of: bytes)
+        let put = SiblingPut(
+            key: opened.key,
+            write: SiblingWrite(
+                version: opened.version,
+                isTombstone: isDeletion,
+                expiry: isDeletion ? nil : expiry(write, placement.keyspace, now),
+                value: value
+            ),
+            context: opened.context,
+            wall: now.wall
+        )
+        updates[opened.id] = OpenUpdate(mode: .siblings, isRepeatable: isDeletion)
+        changeOwnCopy(opened.id, opened.keyspace, opened.token, .put(put), into: &effects)
     }
 
     /// Whether the keyspace holds what the verb is for; answers the asker otherwise.
@@ -137,18 +158,30 @@ extension Lane {
         return false
     }
 
-    private mutating func update(
-        _ change: RecordUpdate,
-        _ target: WriteTarget,
+    /// An update for which there is a request, and whose change is to be made.
+    private struct OpenedUpdate {
+        let id: RequestID
+        let keyspace: KeyspaceNumber
+        let mode: RecordMode
+        let token: Token
+        let key: [UInt8]
+        let context: CausalContext?
+        let version: Version
+        let replicaCount: Int
+    }
+
+    /// Opens a request for an update that can be coordinated here; answers the asker otherwise.
+    private mutating func open(
+        update target: WriteTarget,
         _ body: ByteRange,
         _ bytes: RawSpan,
         _ sink: ResponseSink,
         _ remaining: Duration?,
         _ now: Instant,
         _ effects: inout Effects
-    ) {
+    ) -> OpenedUpdate? {
         guard let start = start(target, body, bytes, sink, remaining, now, &effects)
-        else { return }
+        else { return nil }
         guard start.plan.index(of: identity.id) != nil else {
             fail(
                 sink,
@@ -161,7 +194,7 @@ extension Lane {
                 ),
                 into: &effects
             )
-            return
+            return nil
         }
         let keyspace = target.placement.keyspace
         let mode = keyspace.mode.records
@@ -176,34 +209,62 @@ extension Lane {
                 sink,
                 &effects
             )
-            if context == nil { return }
+            if context == nil { return nil }
         }
         if deviation == .removalOfEverything { context = nil }
-        guard let version = stamp(above: .zero, sink, now, &effects) else { return }
-        let asked = KeyUpdate(
-            key: bytes.array(target.key),
-            change: change,
-            context: context,
-            version: version,
-            wall: now.wall,
-            idsFrom: idsFrom(version)
-        )
+        guard let version = stamp(above: .zero, sink, now, &effects) else { return nil }
+        let key = bytes.array(target.key)
         let (id, _) = open(
             start,
             target,
             version,
             .restamp,
             sink,
-            holding: asked.key,
-            keySize: target.key.count,
+            holding: key,
+            keySize: key.count,
             now,
             &effects
         )
-        updates[id] = OpenUpdate(mode: mode, isRepeatable: change.isRepeatable)
-        if start.plan.count > 1, mode.footing(of: change, seen: context) == .copies {
-            readOthers(for: id, asked, at: now, into: &effects)
+        return OpenedUpdate(
+            id: id,
+            keyspace: keyspace.number,
+            mode: mode,
+            token: start.token,
+            key: key,
+            context: context,
+            version: version,
+            replicaCount: start.plan.count
+        )
+    }
+
+    /// Begins a change: with this node's copy, or with those of others where it needs them.
+    private mutating func begin(
+        _ change: RecordUpdate,
+        _ opened: OpenedUpdate,
+        at now: Instant,
+        into effects: inout Effects
+    ) {
+        let asked = KeyUpdate(
+            key: opened.key,
+            change: change,
+            context: opened.context,
+            version: opened.version,
+            wall: now.wall,
+            idsFrom: idsFrom(opened.version)
+        )
+        updates[opened.id] = OpenUpdate(mode: opened.mode, isRepeatable: change.isRepeatable)
+        if opened.replicaCount > 1,
+            opened.mode.footing(of: change, seen: opened.context) == .copies
+        {
+            readOthers(for: opened.id, asked, at: now, into: &effects)
         } else {
-            changeOwnCopy(id, keyspace.number, start.token, asked, into: &effects)
+            changeOwnCopy(
+                opened.id,
+                opened.keyspace,
+                opened.token,
+                .update(asked),
+                into: &effects
+            )
         }
     }
 
@@ -216,7 +277,7 @@ extension Lane {
         _ id: RequestID,
         _ keyspace: KeyspaceNumber,
         _ token: Token,
-        _ asked: KeyUpdate,
+        _ work: StorageJob.Work,
         into effects: inout Effects
     ) {
         effects.jobs.append(
@@ -224,7 +285,7 @@ extension Lane {
                 origin: JobOrigin(route: .request, target: 0, correlation: id.rawValue),
                 keyspace: keyspace,
                 token: token.ordered,
-                work: .update(asked)
+                work: work
             )
         )
     }
@@ -247,7 +308,13 @@ extension Lane {
             base: base,
             idsFrom: idsFrom(write.core.version)
         )
-        changeOwnCopy(id, write.keyspace, Token(ofKey: asked.key), again, into: &effects)
+        changeOwnCopy(
+            id,
+            write.keyspace,
+            Token(ofKey: asked.key),
+            .update(again),
+            into: &effects
+        )
     }
 
     /// What became of the change of this node's own copy.

@@ -97,7 +97,8 @@ extension Lane {
             conflict: conflict,
             startedAt: now.monotonic,
             deadline: start.deadline,
-            keySize: keySize
+            keySize: keySize,
+            isUpdate: target.placement.keyspace.mode != .lww
         )
         let id = writes.insert(write, holding: held)
         wheel.insert(id, .deadline, due: start.deadline, now: now.monotonic)

@@ -192,7 +192,7 @@ extension Lane {
         }
         guard var write = writes[id], let index = write.core.plan.index(of: node) else { return }
         // What joins is behind nothing, and an update is not stamped anew once it is sent.
-        guard reply.status != .shadowed || updates[id] == nil else {
+        guard reply.status != .shadowed || !write.isUpdate else {
             effects.notices.append(.malformedFrame(from: node, reason: "an update in the shadow"))
             return
         }
@@ -246,7 +246,7 @@ extension Lane {
     ) {
         let shadowed: WrittenResponse.Shadowed =
             outcome == .no && write.core.isRestamped ? .restamped : outcome
-        let update = updates.remove(id)?.answer
+        let update = write.isUpdate ? updates[id].take()?.answer : nil
         let key = writes.held(id).span.bytes.extracting(0..<write.keySize)
         let context = update?.context ?? CausalContext(version: max(write.core.version, winner))
         let counted = write.core.acknowledged.union(write.core.shadowed)
@@ -326,7 +326,7 @@ extension Lane {
             key: key,
             isRefused: isRefused,
             isRepeatable: updates[id]?.isRepeatable ?? true,
-            isUpdate: updates[id] != nil
+            isUpdate: write.isUpdate
         )
         failure.trace = traces[id] ?? []
         fail(write.sink, failure, into: &effects)
@@ -335,8 +335,7 @@ extension Lane {
 
     /// Closes a write; late acknowledgements find nothing.
     mutating func forget(write id: RequestID) {
-        writes.remove(id)
-        _ = updates.remove(id)
+        if let write = writes.remove(id), write.isUpdate { updates.remove(id) }
         if !traces.isEmpty { traces[id] = nil }
     }
 

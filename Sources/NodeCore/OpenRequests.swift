@@ -17,6 +17,8 @@ struct OpenWrite {
     ///
     /// An update's record is there only where a relay may have to be bypassed.
     var keySize: Int
+    /// Whether its keyspace is not lww, so that more of it lies beside.
+    var isUpdate: Bool
     /// Why the others are asked to take it.
     var purpose = WritePurpose.foreground
     /// Remote replicas that were asked to pass the write on in their datacenter.

@@ -83,12 +83,13 @@ struct RequestTable<Request> {
     }
 
     /// Closes a request.
-    mutating func remove(_ id: RequestID) {
-        guard let index = index(of: id), requests[index] != nil else { return }
-        requests[index] = nil
+    @discardableResult
+    mutating func remove(_ id: RequestID) -> Request? {
+        guard let index = index(of: id), let request = requests[index].take() else { return nil }
         held[index] = []
         free.append(index)
         count -= 1
+        return request
     }
 
     /// Ids of all open requests, by slot.
@@ -99,9 +100,13 @@ struct RequestTable<Request> {
 
 /// What some requests of a table need besides; the others have no room for it.
 struct RequestAnnex<Value> {
-    // By slot: of which request a value is, and the value.
-    private var owners: [RequestID?] = []
-    private var values: [Value?] = []
+    private struct Slot {
+        // No request has this id with a value.
+        var owner = RequestID(rawValue: 0)
+        var value: Value?
+    }
+
+    private var slots: [Slot] = []
 
     private func slot(of id: RequestID) -> Int {
         id.slot & (RequestTable<Value>.capacity - 1)
@@ -111,27 +116,21 @@ struct RequestAnnex<Value> {
     subscript(id: RequestID) -> Value? {
         get {
             let slot = slot(of: id)
-            return slot < owners.count && owners[slot] == id ? values[slot] : nil
+            return slot < slots.count && slots[slot].owner == id ? slots[slot].value : nil
         }
         _modify {
             let slot = slot(of: id)
-            while owners.count <= slot {
-                owners.append(nil)
-                values.append(nil)
-            }
+            while slots.count <= slot { slots.append(Slot()) }
             // What another request left is none of this one's.
-            if owners[slot] != id { values[slot] = nil }
+            if slots[slot].owner != id { slots[slot] = Slot(owner: id) }
             // Lent, not copied out and in.
-            yield &values[slot]
-            owners[slot] = values[slot] == nil ? nil : id
+            yield &slots[slot].value
         }
     }
 
-    /// Takes what a request has here.
-    mutating func remove(_ id: RequestID) -> Value? {
+    /// Drops what a request has here.
+    mutating func remove(_ id: RequestID) {
         let slot = slot(of: id)
-        guard slot < owners.count, owners[slot] == id else { return nil }
-        owners[slot] = nil
-        return values[slot].take()
+        if slot < slots.count, slots[slot].owner == id { slots[slot].value = nil }
     }
 }

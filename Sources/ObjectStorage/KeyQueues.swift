@@ -24,33 +24,38 @@ final class KeyQueues: Sendable {
         var update: KeyUpdate
     }
 
-    // Only looked up, never walked.
-    private let taken = Mutex<[Place: [Waiting]]>([:])
+    /// Only looked up, never walked.
+    private struct Keys {
+        var taken: Set<Place> = []
+        /// Who waits, where anybody does; most keys are free.
+        var waiting: [Place: [Waiting]] = [:]
+    }
+
+    private let keys = Mutex(Keys())
 
     /// Takes a key; where another has it, lets the update wait for that one's end.
     ///
     /// - Returns: whether the key is the caller's now.
-    func take(_ place: Place, for origin: JobOrigin, _ update: KeyUpdate) -> Bool {
-        taken.withLock { taken in
-            // Most keys are free.
-            guard var waiting = taken.updateValue([], forKey: place) else { return true }
-            waiting.append(Waiting(origin: origin, update: update))
-            taken[place] = waiting
+    func take(
+        _ place: Place,
+        for origin: JobOrigin,
+        _ update: @autoclosure () -> KeyUpdate
+    ) -> Bool {
+        keys.withLock { keys in
+            guard !keys.taken.insert(place).inserted else { return true }
+            keys.waiting[place, default: []].append(Waiting(origin: origin, update: update()))
             return false
         }
     }
 
     /// Takes over what waits for a key that the caller has; where nothing does, gives it back.
     func next(_ place: Place) -> [Waiting] {
-        taken.withLock { taken in
-            guard let index = taken.index(forKey: place) else { return [] }
-            let waiting = taken.values[index]
-            if waiting.isEmpty {
-                taken.remove(at: index)
-            } else {
-                taken.values[index] = []
+        keys.withLock { keys in
+            if !keys.waiting.isEmpty, let waiting = keys.waiting.removeValue(forKey: place) {
+                return waiting
             }
-            return waiting
+            keys.taken.remove(place)
+            return []
         }
     }
 }

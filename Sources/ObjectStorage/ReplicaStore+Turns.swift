@@ -124,6 +124,9 @@ extension ReplicaStore {
                 )
             case .update(let update):
                 stage(update, of: job, in: &staged, results: &results, deferred: &deferred)
+            case .put(let put):
+                let lent = payload.span.bytes
+                stage(put, lent, of: job, in: &staged, results: &results, deferred: &deferred)
             }
         }
         guard !staged.items.isEmpty else { return nil }
@@ -221,16 +224,9 @@ extension ReplicaStore {
     ) {
         guard isDurable, let position = staged.position else {
             if let position = staged.position { engine.abandon(staged.batch, at: position) }
-            for item in staged.items {
-                if let update = item.update {
-                    end(
-                        update,
-                        of: item,
-                        in: staged.batch,
-                        .failed,
-                        results: &results,
-                        deferred: &deferred
-                    )
+            for (index, item) in staged.items.enumerated() {
+                if item.update != nil {
+                    end(update: index, of: staged, .failed, results: &results, deferred: &deferred)
                     continue
                 }
                 results.append(
@@ -244,16 +240,9 @@ extension ReplicaStore {
         let items = staged.items.span
         for index in items.indices {
             let outcome = outcomes[index]
-            if let update = items[index].update {
+            if items[index].update != nil {
                 let status = WriteStatus(outcome)
-                end(
-                    update,
-                    of: items[index],
-                    in: staged.batch,
-                    status,
-                    results: &results,
-                    deferred: &deferred
-                )
+                end(update: index, of: staged, status, results: &results, deferred: &deferred)
                 continue
             }
             let item = items[index]

@@ -18,35 +18,101 @@ extension ReplicaStore {
         results: inout [StorageResult],
         deferred: inout [DeferredJob]
     ) {
+        let asked = AskedUpdate(
+            key: update.key,
+            version: update.version,
+            base: update.base,
+            isRemoval: update.change.isRemoval
+        )
+        stage(asked, of: job, in: &staged, results: &results, deferred: &deferred) {
+            update
+        } _: { mode, copy in
+            mode.apply(
+                update.change,
+                seen: update.context,
+                to: copy,
+                terms(update.version, update.wall, update.idsFrom)
+            )
+        }
+    }
+
+    /// Begins a put of siblings, whose value lies in `payload`.
+    func stage(
+        _ put: SiblingPut,
+        _ payload: RawSpan,
+        of job: StorageJob,
+        in staged: inout StagedWrites,
+        results: inout [StorageResult],
+        deferred: inout [DeferredJob]
+    ) {
+        let asked = AskedUpdate(
+            key: put.key,
+            version: put.write.version,
+            base: nil,
+            isRemoval: put.write.isTombstone
+        )
+        stage(asked, of: job, in: &staged, results: &results, deferred: &deferred) {
+            put.update(of: payload)
+        } _: { mode, copy in
+            guard mode == .siblings else { return .refused(.unreadable) }
+            return RecordMode.put(
+                put.write,
+                of: payload,
+                seen: put.context,
+                to: copy,
+                terms(put.write.version, put.wall)
+            )
+        }
+    }
+
+    /// What has to be known of an update apart from how it is made.
+    private struct AskedUpdate {
+        let key: [UInt8]
+        let version: Version
+        let base: [UInt8]?
+        let isRemoval: Bool
+    }
+
+    /// - `kept`: the update, to be kept where it cannot be made at once.
+    /// - `made`: makes it.
+    private func stage(
+        _ asked: AskedUpdate,
+        of job: StorageJob,
+        in staged: inout StagedWrites,
+        results: inout [StorageResult],
+        deferred: inout [DeferredJob],
+        _ kept: () -> KeyUpdate,
+        _ made: (RecordMode, _ copy: [UInt8]) -> UpdateOutcome
+    ) {
         guard let mode = mode(of: job.keyspace) else {
             results.append(.updated(job.origin, .notTaken(.unknownKeyspace)))
             return
         }
-        let place = KeyQueues.Place(keyspace: job.keyspace, token: job.token, key: update.key)
-        guard queues.take(place, for: job.origin, update) else { return }
-        switch copy(at: place, mode, base: update.base, mayReadDisk: false) {
+        let place = KeyQueues.Place(keyspace: job.keyspace, token: job.token, key: asked.key)
+        guard queues.take(place, for: job.origin, kept()) else { return }
+        switch copy(at: place, mode, base: asked.base, mayReadDisk: false) {
         case .needsDisk:
             deferred.append(
                 DeferredJob(
                     origin: job.origin,
                     keyspace: job.keyspace,
                     token: job.token,
-                    work: .updates([KeyQueues.Waiting(origin: job.origin, update: update)])
+                    work: .updates([KeyQueues.Waiting(origin: job.origin, update: kept())])
                 )
             )
         case .unknown:
-            results.append(.updated(job.origin, .unreadable(update)))
+            results.append(.updated(job.origin, .unreadable(kept())))
             giveBack(place, deferred: &deferred)
         case .known(let copy, let basis):
-            let outcome = apply(update, mode, to: copy)
+            let outcome = made(mode, copy)
             guard case .changed(let record, let answer) = outcome else {
-                results.append(.updated(job.origin, Self.result(outcome, of: update, copy: copy)))
+                results.append(.updated(job.origin, Self.result(outcome, of: kept(), copy: copy)))
                 giveBack(place, deferred: &deferred)
                 return
             }
             // What the others hold comes along, since the change was made on top of it.
-            let kept = update.base.map { mode.joined($0, record) } ?? record
-            if let error = oversize(kept.count) {
+            let whole = asked.base.map { mode.joined($0, record) } ?? record
+            if let error = oversize(whole.count) {
                 results.append(.updated(job.origin, .notTaken(WriteStatus(error))))
                 giveBack(place, deferred: &deferred)
                 return
@@ -54,27 +120,24 @@ extension ReplicaStore {
             let range = staged.batch.put(
                 tree: job.keyspace.rawValue,
                 prefix: job.token,
-                key: update.key,
-                value: kept,
+                key: asked.key,
+                value: whole,
                 // The change is newer than all that the copy holds.
-                stamp: update.version.timestamp.rawValue,
+                stamp: asked.version.timestamp.rawValue,
                 // Siblings are written whole, the others as what is new.
                 basis: mode == .siblings ? basis : .none
             )
             staged.items.append(
                 StagedWrites.Item(
                     origin: job.origin,
-                    version: update.version,
+                    version: asked.version,
                     purpose: .foreground,
                     keyspace: job.keyspace,
                     mode: mode,
                     token: job.token,
-                    key: update.key,
+                    key: asked.key,
                     record: range,
-                    update: StagedWrites.Update(
-                        answer: answer,
-                        isRemoval: update.change.isRemoval
-                    )
+                    update: StagedWrites.Update(answer: answer, isRemoval: asked.isRemoval)
                 )
             )
         }
@@ -116,7 +179,12 @@ extension ReplicaStore {
                 unreadable.append(.updated(waiting.origin, .unreadable(update)))
                 continue
             }
-            let outcome = apply(update, mode, to: known)
+            let outcome = mode.apply(
+                update.change,
+                seen: update.context,
+                to: known,
+                terms(update.version, update.wall, update.idsFrom)
+            )
             guard case .changed(let record, let answer) = outcome else {
                 let result = Self.result(outcome, of: update, copy: known)
                 changes.append(.updated(waiting.origin, result))
@@ -175,22 +243,30 @@ extension ReplicaStore {
 
     /// Ends an update whose record is durable, or is not known to be.
     func end(
-        _ update: StagedWrites.Update,
-        of item: borrowing StagedWrites.Item,
-        in batch: borrowing WriteBatch,
+        update index: Int,
+        of staged: borrowing StagedWrites,
         _ status: WriteStatus,
         results: inout [StorageResult],
         deferred: inout [DeferredJob]
     ) {
-        if status == .applied {
-            let record = batch.bytes[item.record.offset..<item.record.end]
-            results.append(.updated(item.origin, .applied(record: record, update.answer)))
+        // Lent, not copied: it has several arrays.
+        let items = staged.items.span
+        let origin = items[index].origin
+        if status == .applied, let answer = items[index].update?.answer {
+            let range = items[index].record
+            let record = staged.batch.bytes[range.offset..<range.end]
+            results.append(.updated(origin, .applied(record: record, answer)))
         } else {
             // After a restart the record may be there, and its dot with it.
             if status == .failed { renewActor() }
-            results.append(.updated(item.origin, .notTaken(status)))
+            results.append(.updated(origin, .notTaken(status)))
         }
-        giveBack(item.place, deferred: &deferred)
+        let place = KeyQueues.Place(
+            keyspace: items[index].keyspace,
+            token: items[index].token,
+            key: items[index].key
+        )
+        giveBack(place, deferred: &deferred)
     }
 
     /// Lets the next updates of a key have it.
@@ -250,24 +326,19 @@ extension ReplicaStore {
         }
     }
 
-    private func apply(
-        _ update: KeyUpdate,
-        _ mode: RecordMode,
-        to copy: [UInt8]
-    ) -> UpdateOutcome {
+    private func terms(
+        _ version: Version,
+        _ wall: WallClockTime,
+        _ idsFrom: HybridTimestamp = .zero
+    ) -> UpdateTerms {
         let minting = minter.minting
-        return mode.apply(
-            update.change,
-            seen: update.context,
-            to: copy,
-            UpdateTerms(
-                version: update.version,
-                actor: minting.actor,
-                wall: update.wall,
-                maximumSize: Limits.maximumRecordSize,
-                earlier: minting.earlier,
-                idsFrom: update.idsFrom
-            )
+        return UpdateTerms(
+            version: version,
+            actor: minting.actor,
+            wall: wall,
+            maximumSize: Limits.maximumRecordSize,
+            earlier: minting.earlier,
+            idsFrom: idsFrom
         )
     }
 

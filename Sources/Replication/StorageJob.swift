@@ -52,6 +52,8 @@ package struct StorageJob: Sendable {
         case scan(ReplicaScan)
         /// Read a key's record, change it, and write it back, before any other update of the key.
         case update(KeyUpdate)
+        /// As an update that puts a value into a set of siblings, or a deletion.
+        case put(SiblingPut)
     }
 
     /// Who waits for it.
@@ -109,6 +111,44 @@ package final class KeyUpdate: Sendable {
         self.wall = wall
         self.base = base
         self.idsFrom = idsFrom
+    }
+}
+
+/// An update of siblings while its turn lasts: in most cases it is over before anything of it
+/// would have to be kept.
+package struct SiblingPut: Sendable {
+    /// The key.
+    package var key: [UInt8]
+    /// The value, which lies in the effects' payload, or a deletion.
+    package var write: SiblingWrite
+    /// What the writer has seen; nil where it said nothing.
+    package var context: CausalContext?
+    /// The coordinator's time.
+    package var wall: WallClockTime
+
+    /// A put of these parts.
+    package init(
+        key: [UInt8],
+        write: SiblingWrite,
+        context: CausalContext?,
+        wall: WallClockTime
+    ) {
+        self.key = key
+        self.write = write
+        self.context = context
+        self.wall = wall
+    }
+
+    /// The same as an update that can be kept.
+    package func update(of payload: RawSpan) -> KeyUpdate {
+        let value = payload.array(write.value)
+        return KeyUpdate(
+            key: key,
+            change: write.isTombstone ? .delete : .put(value: value, expiry: write.expiry),
+            context: context,
+            version: write.version,
+            wall: wall
+        )
     }
 }
 

@@ -17,8 +17,15 @@ extension ClusterSimulation {
         while !lane.effects.jobs.isEmpty {
             let jobs = lane.effects.jobs
             let payload = lane.effects.payload.bytes
-            for case (.update(let update), let origin) in jobs.map({ ($0.work, $0.origin) }) {
-                noteUpdate(update, of: node, origin.correlation)
+            for job in jobs {
+                switch job.work {
+                case .update(let update):
+                    noteUpdate(update, of: node, job.origin.correlation)
+                case .put(let put):
+                    let update = put.update(of: payload.span.bytes)
+                    noteUpdate(update, of: node, job.origin.correlation)
+                case .write, .read, .scan: break
+                }
             }
             lane.effects.jobs.removeAll()
             lane.effects.payload.bytes.removeAll(keepingCapacity: true)

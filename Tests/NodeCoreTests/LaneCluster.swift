@@ -480,6 +480,10 @@ final class LaneCluster {
             }
             let result = change(update, in: job.keyspace, on: node)
             node.lane.completed(.updated(job.origin, result), at: now, into: &node.effects)
+        case .put(let put):
+            var kept = job
+            kept.work = .update(put.update(of: payload.span.bytes))
+            perform(kept, payload, on: node)
         case .scan(let scan):
             var records = (node.records[job.keyspace] ?? [:]).map { key, record in
                 ScannedRecord(token: Token(ofKey: key).ordered, key: key, record: record)

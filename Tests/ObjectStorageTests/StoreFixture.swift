@@ -124,7 +124,7 @@ final class StoreFixture {
         return turn
     }
 
-    /// One turn of updates, stamped one after another.
+    /// One turn of updates, stamped one after another; those of siblings as lanes begin them.
     ///
     /// `base`: what each is told that the others hold.
     func update(
@@ -134,32 +134,57 @@ final class StoreFixture {
         keyspace: KeyspaceNumber = StoreFixture.keyspace
     ) -> Turn {
         var turn = Turn()
+        // Values lie somewhere in it.
+        var payload: [UInt8] = [1, 2, 3]
         let jobs = updates.map { key, change in
             let origin = origin()
             let keyBytes = Array(key.utf8)
+            let update = KeyUpdate(
+                key: keyBytes,
+                change: change,
+                context: nil,
+                version: Self.version(stamp + 1000 * origin.correlation),
+                wall: WallClockTime(milliseconds: 0),
+                base: base
+            )
             return StorageJob(
                 origin: origin,
                 keyspace: keyspace,
                 token: Token(ofKey: keyBytes).ordered,
-                work: .update(
-                    KeyUpdate(
-                        key: keyBytes,
-                        change: change,
-                        context: nil,
-                        version: Self.version(stamp + 1000 * origin.correlation),
-                        wall: WallClockTime(milliseconds: 0),
-                        base: base
-                    )
-                )
+                work: Self.work(update, in: &payload)
             )
         }
         turn.staged = store.submit(
             jobs: jobs,
-            payload: [],
+            payload: payload,
             results: &turn.results,
             deferred: &turn.deferred
         )
         return turn
+    }
+
+    private static func work(
+        _ update: KeyUpdate,
+        in payload: inout [UInt8]
+    ) -> StorageJob.Work {
+        guard update.base == nil, case .put(let value, let expiry) = update.change else {
+            return .update(update)
+        }
+        let range = ByteRange(offset: payload.count, count: value.count)
+        payload += value
+        return .put(
+            SiblingPut(
+                key: update.key,
+                write: SiblingWrite(
+                    version: update.version,
+                    isTombstone: false,
+                    expiry: expiry,
+                    value: range
+                ),
+                context: update.context,
+                wall: update.wall
+            )
+        )
     }
 
     /// A whole update.

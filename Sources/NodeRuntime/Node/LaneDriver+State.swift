@@ -70,8 +70,15 @@ extension LaneDriver.State {
     }
 
     mutating func deliverResults(at now: Instant) {
-        for result in results { lane.completed(result, at: now, into: &effects) }
-        results.removeAll(keepingCapacity: true)
+        var delivered: [StorageResult] = []
+        swap(&delivered, &results)
+        do {
+            // Lent, not copied: each has several objects.
+            let lent = delivered.span
+            for index in lent.indices { lane.completed(lent[index], at: now, into: &effects) }
+        }
+        delivered.removeAll(keepingCapacity: true)
+        swap(&delivered, &results)
     }
 
     mutating func tick(at now: Instant) {

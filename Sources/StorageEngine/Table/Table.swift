@@ -167,6 +167,8 @@ package final class Table: Sendable {
             return true
         }
         defer { withExtendedLifetime(block) {} }
+        // Otherwise each line of it would be waited for by itself.
+        block.entries?.prefetchKeys()
         _ = try find(key, in: block.entries, number, body)
         return true
     }
