@@ -120,11 +120,17 @@ struct RequestAnnex<Value> {
         }
         _modify {
             let slot = slot(of: id)
+            if slot < slots.count, slots[slot].owner == id {
+                // Lent, not copied out and in.
+                yield &slots[slot].value
+                return
+            }
+            // What another request has there stays, unless this one comes to have something.
+            var value: Value?
+            yield &value
+            guard value != nil else { return }
             while slots.count <= slot { slots.append(Slot()) }
-            // What another request left is none of this one's.
-            if slots[slot].owner != id { slots[slot] = Slot(owner: id) }
-            // Lent, not copied out and in.
-            yield &slots[slot].value
+            slots[slot] = Slot(owner: id, value: value)
         }
     }
 

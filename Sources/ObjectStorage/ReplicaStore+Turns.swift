@@ -35,10 +35,19 @@ extension ReplicaStore {
 
         var batch = WriteBatch()
         var position: AppendedPosition?
-        var items: [Item] = []
+        private(set) var items: [Item] = []
+        private let limit: Int
+
+        /// Room for so many.
+        init(limit: Int) { self.limit = limit }
 
         /// How many writes there are.
         package var count: Int { items.count }
+
+        mutating func add(_ item: Item) {
+            if items.isEmpty { items.reserveCapacity(limit) }
+            items.append(item)
+        }
     }
 
     /// The most bytes of records that the reads of one turn bring from memory: 32 MiB.
@@ -58,8 +67,7 @@ extension ReplicaStore {
         results: inout [StorageResult],
         deferred: inout [DeferredJob]
     ) -> StagedWrites? {
-        var staged = StagedWrites()
-        staged.items.reserveCapacity(jobs.count)
+        var staged = StagedWrites(limit: jobs.count)
         var answered = 0
         for job in jobs {
             switch job.work {
@@ -84,7 +92,7 @@ extension ReplicaStore {
                     of: payload.span.bytes,
                     stamp: version.timestamp.rawValue
                 )
-                staged.items.append(
+                staged.add(
                     StagedWrites.Item(
                         origin: job.origin,
                         version: version,
@@ -174,7 +182,7 @@ extension ReplicaStore {
         results: inout [StorageResult],
         deferred: inout [DeferredJob]
     ) -> StagedWrites? {
-        var staged = StagedWrites()
+        var staged = StagedWrites(limit: refused.count)
         var values: [StagedWrites.Item] = []
         for var item in refused.items {
             let isRemoval =
@@ -192,7 +200,7 @@ extension ReplicaStore {
                 stamp: item.version.timestamp.rawValue
             )
             if item.update != nil { item.record = range }
-            staged.items.append(item)
+            staged.add(item)
         }
         refuse(values, .diskReserve(limit: 0), results: &results, deferred: &deferred)
         guard !staged.items.isEmpty else { return nil }

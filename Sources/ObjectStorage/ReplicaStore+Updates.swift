@@ -127,7 +127,7 @@ extension ReplicaStore {
                 // Siblings are written whole, the others as what is new.
                 basis: mode == .siblings ? basis : .none
             )
-            staged.items.append(
+            staged.add(
                 StagedWrites.Item(
                     origin: job.origin,
                     version: asked.version,
