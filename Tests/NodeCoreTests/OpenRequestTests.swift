@@ -51,6 +51,41 @@ import Testing
     }
 }
 
+@Suite struct `Request annex` {
+    @Test func `holds of a slot what its latest owner has, whatever earlier ones do`() {
+        var table = RequestTable<Int>(lane: 3, kind: 1)
+        var annex = RequestAnnex<[String]>()
+        let first = table.insert(1, holding: [])
+        annex[first] = ["a"]
+        annex[first]?.append("b")
+        #expect(annex[first] == ["a", "b"])
+        table.remove(first)
+        let second = table.insert(2, holding: [])
+        #expect(first.slot == second.slot)
+        #expect(annex[second] == nil)
+        annex[second] = ["c"]
+        annex[first]?.append("late")
+        #expect(annex[first].take() == nil)
+        annex[first] = nil
+        annex.remove(first)
+        #expect(annex[second] == ["c"])
+        #expect(annex[first] == nil)
+        #expect(annex[second].take() == ["c"])
+        #expect(annex[second] == nil)
+    }
+
+    @Test func `knows nothing of slots it has not reached`() {
+        var annex = RequestAnnex<Int>()
+        for raw in [0, 7, UInt64.max] {
+            let id = RequestID(rawValue: raw)
+            #expect(annex[id] == nil)
+            annex[id]? += 1
+            annex.remove(id)
+            #expect(annex[id] == nil)
+        }
+    }
+}
+
 @Suite struct `Deadline wheel` {
     private static func instant(_ milliseconds: Int) -> MonotonicInstant {
         MonotonicInstant(nanoseconds: UInt64(milliseconds) * 1_000_000)
