@@ -36,8 +36,9 @@ import Testing
         #expect(cluster.topology.members.allSatisfy { cluster.copy("a", of: $0.name) == "1" })
     }
 
-    @Test func `a silent relay is bypassed`() throws {
-        let cluster = try LaneCluster(["dc1": 3, "dc2": 3])
+    @Test(arguments: [ConflictMode.lww, .siblings])
+    func `a silent relay is bypassed`(mode: ConflictMode) throws {
+        let cluster = try LaneCluster(["dc1": 3, "dc2": 3], mode: mode)
         // The first replica of dc2 in the plan is the relay: it swallows what it should pass on.
         let relay = try #require(cluster.replicas(of: "a").first { $0.hasPrefix("dc2") })
         cluster.isDropped = { $0.to == cluster.id(relay) }
@@ -49,6 +50,11 @@ import Testing
             return
         }
         #expect(response.required == 4)
+        let records = cluster.replicas(of: "a").filter { $0 != relay }.map {
+            cluster.node($0)?.records[cluster.keyspace.number]
+        }
+        #expect(records.first??.keys.map { $0 } == [Array("a".utf8)])
+        #expect(Set(records).count == 1)
     }
 
     @Test func `with too few replicas up nothing is sent, and the answer says what would work`()
