@@ -96,6 +96,7 @@ extension Lane {
     ) {
         guard case .applied(let record, _) = result else { return }
         effects.notices.append(.counterFolded(keyspace: fold.keyspace))
+        let folded = Array(record)
         for index in 0..<fold.plan.count
         where fold.plan[index] != identity.id && isUsable(fold.plan[index]) {
             sendRepair(
@@ -104,7 +105,7 @@ extension Lane {
                 .counter,
                 to: fold.plan[index],
                 key: fold.key,
-                Array(record),
+                folded,
                 into: &effects
             )
         }

@@ -113,15 +113,16 @@ extension Lane {
             begin(.delete, opened, at: now, into: &effects)
             return
         }
-        let value = ByteRange(offset: effects.payload.count, count: write.value.count)
-        effects.payload.raw(write.value, of: bytes)
+        let value = isDeletion ? .empty : write.value
+        let valueAt = effects.payload.count
+        effects.payload.raw(value, of: bytes)
         let put = SiblingPut(
             key: opened.key,
             write: SiblingWrite(
                 version: opened.version,
                 isTombstone: isDeletion,
                 expiry: isDeletion ? nil : expiry(write, placement.keyspace, now),
-                value: value
+                value: ByteRange(offset: valueAt, count: value.count)
             ),
             context: opened.context,
             wall: now.wall
@@ -446,6 +447,7 @@ extension Lane {
         write.core.receive(.applied, version: write.core.version, shadow: .zero, from: own)
         var others = usable(in: write.core.plan)
         others.remove(own)
+        // It holds nothing else yet.
         let key = writes.held(id)
         dispatch(
             id,

@@ -369,7 +369,7 @@ extension Lane {
     ) {
         guard var write = writes[id] else { return }
         let held = writes.held(id)
-        let key = self.key(of: id, write)
+        let key = held.span.bytes.extracting(0..<write.keySize)
         let record = held.span.bytes.extracting(write.keySize..<held.count)
         let plan = write.core.plan
         for index in 0..<plan.count
@@ -377,7 +377,7 @@ extension Lane {
             if isUsable(plan[index]) {
                 write.core.contactAgain(index)
                 let list = PeerWrite.NodeList()
-                sendWrite(id, write, key.span.bytes, record, to: plan[index], list, &effects)
+                sendWrite(id, write, key, record, to: plan[index], list, &effects)
             }
         }
         write.relayed = ReplicaBits()

@@ -15,7 +15,7 @@ struct RequestTable<Request> {
     // By slot, each for itself: a look at one is no copy of the others.
     private var generations: [UInt32] = []
     private var requests: [Request?] = []
-    /// Key, key and record, or record of the request.
+    /// The request's key, in some with a record behind it.
     private var held: [[UInt8]] = []
     private var free: [Int] = []
     /// How many requests are open.

@@ -27,7 +27,7 @@ final class KeyQueues: Sendable {
     /// Only looked up, never walked.
     private struct Keys {
         var taken: Set<Place> = []
-        /// Who waits, where anybody does; most keys are free.
+        /// Who waits, where anybody does.
         var waiting: [Place: [Waiting]] = [:]
     }
 
@@ -41,9 +41,13 @@ final class KeyQueues: Sendable {
         for origin: JobOrigin,
         _ update: @autoclosure () -> KeyUpdate
     ) -> Bool {
-        keys.withLock { keys in
-            guard !keys.taken.insert(place).inserted else { return true }
-            keys.waiting[place, default: []].append(Waiting(origin: origin, update: update()))
+        // Most keys are free.
+        if keys.withLock({ $0.taken.insert(place).inserted }) { return true }
+        // Others need not wait while it is made.
+        let waiting = Waiting(origin: origin, update: update())
+        return keys.withLock { keys in
+            if keys.taken.insert(place).inserted { return true }
+            keys.waiting[place, default: []].append(waiting)
             return false
         }
     }

@@ -22,13 +22,14 @@ extension ReplicaStore {
             var update: Update?
 
             /// The place of an update's key, which is taken.
-            var place: KeyQueues.Place {
+            @inline(__always) var place: KeyQueues.Place {
                 KeyQueues.Place(keyspace: keyspace, token: token, key: key)
             }
         }
 
-        /// What the asker of an update is told once its record is durable.
+        /// What is known of an update whose record is not durable yet.
         struct Update: Sendable {
+            /// What its asker is told then.
             var answer: UpdateAnswer
             var isRemoval: Bool
         }
@@ -37,6 +38,8 @@ extension ReplicaStore {
         var position: AppendedPosition?
         private(set) var items: [Item] = []
         private let limit: Int
+        /// Room that is taken at once; a turn's reads have no part in it.
+        private static let usualCount = 256
 
         /// Room for so many.
         init(limit: Int) { self.limit = limit }
@@ -45,7 +48,7 @@ extension ReplicaStore {
         package var count: Int { items.count }
 
         mutating func add(_ item: Item) {
-            if items.isEmpty { items.reserveCapacity(limit) }
+            if items.isEmpty { items.reserveCapacity(min(limit, Self.usualCount)) }
             items.append(item)
         }
     }

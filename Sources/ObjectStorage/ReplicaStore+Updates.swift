@@ -261,12 +261,7 @@ extension ReplicaStore {
             if status == .failed { renewActor() }
             results.append(.updated(origin, .notTaken(status)))
         }
-        let place = KeyQueues.Place(
-            keyspace: items[index].keyspace,
-            token: items[index].token,
-            key: items[index].key
-        )
-        giveBack(place, deferred: &deferred)
+        giveBack(items[index].place, deferred: &deferred)
     }
 
     /// Lets the next updates of a key have it.

@@ -76,7 +76,8 @@ package struct StorageJob: Sendable {
 
 /// A change that this node makes to its own copy of a key, to be passed on to the others.
 ///
-/// It belongs to the store until that has an answer, which gives it back where it was not made.
+/// Once it is asked for it belongs to the store, which gives it back where the lane may go on with
+/// it.
 package final class KeyUpdate: Sendable {
     /// The key.
     package let key: [UInt8]

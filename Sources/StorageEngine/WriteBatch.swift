@@ -8,7 +8,7 @@ public struct WriteBatch: Sendable {
     public var hasOnlyDeletions: Bool { count > 0 && deletions == count }
 
     /// The records, each with a checksum that is bound to no place yet.
-    public private(set) var bytes: [UInt8] = []
+    package private(set) var bytes: [UInt8] = []
     /// Bytes of the longest key.
     private(set) var largestKey = 0
     /// Bytes of the longest value.

@@ -13,6 +13,7 @@ final class StoreFixture {
     let faults: FaultyFileSystem
     let store: ReplicaStore
     private var correlation: UInt64 = 0
+    private let mode: ConflictMode?
 
     static let keyspace = KeyspaceNumber(1)
 
@@ -51,6 +52,7 @@ final class StoreFixture {
         maximumValueSize: Int? = nil
     ) throws {
         self.disk = disk
+        mode = topology?.keyspaces.first?.mode
         faults = FaultyFileSystem(disk)
         var options = EngineOptions()
         options.segmentSize = 4096
@@ -151,7 +153,7 @@ final class StoreFixture {
                 origin: origin,
                 keyspace: keyspace,
                 token: Token(ofKey: keyBytes).ordered,
-                work: Self.work(update, in: &payload)
+                work: work(update, in: &payload)
             )
         }
         turn.staged = store.submit(
@@ -163,12 +165,17 @@ final class StoreFixture {
         return turn
     }
 
-    private static func work(
+    private func work(
         _ update: KeyUpdate,
         in payload: inout [UInt8]
     ) -> StorageJob.Work {
-        guard update.base == nil, case .put(let value, let expiry) = update.change else {
-            return .update(update)
+        guard update.base == nil else { return .update(update) }
+        var value: [UInt8] = []
+        var expiry: WallClockTime?
+        switch update.change {
+        case .put(let put, let until): (value, expiry) = (put, until)
+        case .delete where mode == .siblings: break
+        default: return .update(update)
         }
         let range = ByteRange(offset: payload.count, count: value.count)
         payload += value
@@ -177,7 +184,7 @@ final class StoreFixture {
                 key: update.key,
                 write: SiblingWrite(
                     version: update.version,
-                    isTombstone: false,
+                    isTombstone: update.change == .delete,
                     expiry: expiry,
                     value: range
                 ),

@@ -1,3 +1,4 @@
+import Causality
 import ClusterPrimitives
 import FileSystems
 import ObjectStorage
@@ -166,5 +167,48 @@ import Testing
         disk.setCapacity(4 << 20)
         _ = fixture.store.nextMaintenance()
         #expect(fixture.write("a", 40, "three")?.status == .applied)
+    }
+
+    @Test func `is there for the deletions of a turn that also puts siblings`() throws {
+        let disk = InMemoryFileSystem(capacity: 4 << 20)
+        let fixture = try StoreFixture(
+            disk,
+            topology: StoreFixture.topology(mode: .siblings),
+            diskReserve: 64 << 10
+        )
+        for key in ["a", "b"] { fixture.update(key, .put(value: [1, 2, 3], expiry: nil)) }
+        let old = try #require(fixture.read("a")?.record)
+        disk.setCapacity(64 << 10)
+        _ = fixture.store.nextMaintenance()
+        let changes: [(String, RecordUpdate)] = [
+            ("a", .put(value: [4, 5], expiry: nil)), ("b", .delete), ("c", .delete),
+        ]
+        let turn = fixture.update(changes)
+        guard case .updated(_, .notTaken(.noRoom))? = turn.results.first else {
+            Issue.record("a value took the reserve")
+            return
+        }
+        try fixture.store.sync()
+        let results = fixture.finish(turn).dropFirst()
+        for (key, result) in zip(["b", "c"], results) {
+            guard case .updated(_, .applied(let record, _)) = result else {
+                Issue.record("\(key) was not deleted: \(result)")
+                continue
+            }
+            #expect(fixture.read(key)?.record == Array(record))
+        }
+        #expect(results.count == 2)
+        #expect(fixture.read("a")?.record == old)
+        // All keys were given back.
+        disk.setCapacity(4 << 20)
+        _ = fixture.store.nextMaintenance()
+        for key in ["a", "b", "c"] {
+            let next = fixture.update([(key, .put(value: [6], expiry: nil))])
+            try fixture.store.sync()
+            guard case .updated(_, .applied)? = fixture.finish(next).first else {
+                Issue.record("\(key) is still taken")
+                continue
+            }
+        }
     }
 }
